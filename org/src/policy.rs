@@ -1,0 +1,218 @@
+//! The policy: what an organization allows and demands, as JSON in a signed note.
+//!
+//! This module reads and signs it and keeps rules it does not know; obeying the rules is the concern of
+//! whoever acts on them. The head names the policy in force by its hash.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    hash::Hash,
+    id::OrgId,
+    note::{Note, NoteError},
+    root::{Purpose, Root, note_key},
+    signer::Signer,
+};
+
+/// What an organization allows and demands. Rules that this build does not know are kept.
+///
+/// ```
+/// use wardline_org::policy::Policy;
+///
+/// let policy = Policy::new("mercy".parse()?);
+/// assert_eq!(policy.max_text_bytes, 65_536);
+/// assert_eq!(policy.offline_limit().as_secs(), 24 * 60 * 60);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// The organization.
+    pub organization: OrgId,
+    /// 1 for the first; each later one is higher.
+    pub version: u64,
+    /// Longest text of one message, in bytes of UTF-8.
+    #[serde(default = "default::max_text_bytes")]
+    pub max_text_bytes: u32,
+    /// How often a device asks for a newer head while it is in use.
+    #[serde(default = "default::head_refresh_seconds")]
+    pub head_refresh_seconds: u32,
+    /// How long after a head's expiry a device may still seal for what that head says.
+    #[serde(default = "default::offline_limit_seconds")]
+    pub offline_limit_seconds: u32,
+    /// For how long after sending an undelivered message may be sealed again for a recipient.
+    #[serde(default = "default::reseal_window_seconds")]
+    pub reseal_window_seconds: u32,
+    /// Rules of a later version.
+    #[serde(flatten)]
+    pub other: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Policy {
+    /// Version 1 with every rule at its default.
+    pub fn new(organization: OrgId) -> Self {
+        Self {
+            organization,
+            version: 1,
+            max_text_bytes: default::max_text_bytes(),
+            head_refresh_seconds: default::head_refresh_seconds(),
+            offline_limit_seconds: default::offline_limit_seconds(),
+            reseal_window_seconds: default::reseal_window_seconds(),
+            other: serde_json::Map::new(),
+        }
+    }
+
+    /// How often a device asks for a newer head.
+    pub fn head_refresh(&self) -> Duration {
+        Duration::from_secs(self.head_refresh_seconds.into())
+    }
+
+    /// How long after a head's expiry a device may still seal.
+    pub fn offline_limit(&self) -> Duration {
+        Duration::from_secs(self.offline_limit_seconds.into())
+    }
+
+    /// For how long after sending a message may be sealed again.
+    pub fn reseal_window(&self) -> Duration {
+        Duration::from_secs(self.reseal_window_seconds.into())
+    }
+
+    fn check(&self) -> Result<(), PolicyError> {
+        let in_range = |rule: &'static str, value: u32, least: u32, most: u32| {
+            if (least..=most).contains(&value) {
+                Ok(())
+            } else {
+                Err(PolicyError::Range(rule))
+            }
+        };
+        if self.version == 0 {
+            return Err(PolicyError::Range("version"));
+        }
+        in_range("max_text_bytes", self.max_text_bytes, 1, MAX_TEXT)?;
+        in_range("head_refresh_seconds", self.head_refresh_seconds, 5, HOUR)?;
+        in_range(
+            "offline_limit_seconds",
+            self.offline_limit_seconds,
+            0,
+            30 * DAY,
+        )?;
+        in_range(
+            "reseal_window_seconds",
+            self.reseal_window_seconds,
+            0,
+            30 * DAY,
+        )
+    }
+}
+
+/// A policy with its signatures, as it is stored and sent. What was read is well formed;
+/// [`SignedPolicy::verify`] says whether the organization signed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedPolicy {
+    policy: Policy,
+    note: Note,
+}
+
+impl SignedPolicy {
+    /// Signs a policy.
+    pub fn sign(policy: &Policy, signer: &dyn Signer) -> Result<Self, PolicyError> {
+        policy.check()?;
+        let json = serde_json::to_string_pretty(policy).map_err(|_| PolicyError::Malformed)?;
+        let key = note_key(
+            &policy.organization,
+            Purpose::Policy.as_str(),
+            &signer.public_key(),
+        )
+        .ok_or(PolicyError::Malformed)?;
+        Self::new(Note::sign(
+            format!("{FIRST_LINE}\n{json}\n"),
+            &[(&key, signer)],
+        )?)
+    }
+
+    fn new(note: Note) -> Result<Self, PolicyError> {
+        let json = note
+            .text()
+            .strip_prefix(FIRST_LINE)
+            .ok_or(PolicyError::Malformed)?;
+        let policy: Policy = serde_json::from_str(json).map_err(|_| PolicyError::Malformed)?;
+        policy.check()?;
+        Ok(Self { policy, note })
+    }
+
+    /// Whether one of the policy keys of this root document signed it, for its organization.
+    pub fn verify(&self, root: &Root) -> Result<(), PolicyError> {
+        if self.policy.organization != root.org {
+            return Err(PolicyError::OtherOrg);
+        }
+        self.note.verify(&root.note_keys(Purpose::Policy), 1)?;
+        Ok(())
+    }
+
+    /// What it says.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// SHA-256 of its text: what a head names.
+    pub fn hash(&self) -> Hash {
+        self.note.hash()
+    }
+}
+
+/// The signed note.
+impl fmt::Display for SignedPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.note, f)
+    }
+}
+
+impl FromStr for SignedPolicy {
+    type Err = PolicyError;
+
+    fn from_str(note: &str) -> Result<Self, PolicyError> {
+        Self::new(note.parse()?)
+    }
+}
+
+/// Why a policy is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PolicyError {
+    /// The text is not that of a policy.
+    #[error("not a policy: make it with `wardline org`")]
+    Malformed,
+    /// A rule's value is outside of what it may be.
+    #[error("the policy's {0} is out of range: see its documentation")]
+    Range(&'static str),
+    /// It is of another organization.
+    #[error("the policy is of another organization: check the relay")]
+    OtherOrg,
+    /// No policy key of the root document signed it.
+    #[error(transparent)]
+    Note(#[from] NoteError),
+}
+
+const FIRST_LINE: &str = "wardline/v1/policy";
+const MAX_TEXT: u32 = 1024 * 1024;
+const HOUR: u32 = 60 * 60;
+const DAY: u32 = 24 * HOUR;
+
+mod default {
+    use super::{DAY, HOUR};
+
+    pub(super) fn max_text_bytes() -> u32 {
+        64 * 1024
+    }
+
+    pub(super) fn head_refresh_seconds() -> u32 {
+        HOUR / 60
+    }
+
+    pub(super) fn offline_limit_seconds() -> u32 {
+        DAY
+    }
+
+    pub(super) fn reseal_window_seconds() -> u32 {
+        7 * DAY
+    }
+}
