@@ -1,0 +1,520 @@
+//! What the machine wants to ask the relay, and what an answer does.
+//!
+//! An [`Ask`] is a call that has not been made: the rounds make it themselves, a host that carries
+//! calls by its own means makes it through [`super::requests`]. Which ask is next depends only on the
+//! state: nothing is sealed before the checkpoint, nobody is sealed for before the head.
+
+use std::{collections::HashSet, time::Duration};
+
+use wardline_org::{
+    Request, Response,
+    connect::RelayCode,
+    transport::{CallError, RelayCall},
+    trust::TrustError,
+};
+use wardline_proto::v1;
+
+use super::Client;
+use crate::{
+    audit::Action,
+    engine::{event::Event, inbox, outbox, posting, reseal, upkeep},
+    error::Error,
+    session::ratchets,
+};
+
+/// A call to be made.
+#[derive(Debug, Clone)]
+pub(super) enum Ask {
+    Checkpoint(v1::CheckpointRequest),
+    Head(v1::HeadRequest),
+    Offer(v1::UploadKeysRequest),
+    Entries(v1::EntriesRequest),
+    Claim(v1::ClaimKeysRequest),
+    Send(v1::SendRequest),
+    Receive(v1::ReceiveRequest),
+    Acknowledge(v1::AcknowledgeRequest),
+}
+
+/// What an answer changed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Answered {
+    /// Submissions the relay took.
+    pub(super) posted: usize,
+    /// Envelopes dealt with.
+    pub(super) dealt_with: usize,
+    /// More envelopes wait, or some are to be fetched again.
+    pub(super) more: bool,
+    /// Entries have to be fetched before what came can be opened.
+    pub(super) needs_directory: bool,
+    /// The relay has a newer head than we hold.
+    pub(super) newer_head: bool,
+}
+
+impl Ask {
+    /// The unsigned call.
+    pub(super) fn request(&self) -> Request {
+        match self {
+            Self::Checkpoint(call) => Request::new(call),
+            Self::Head(call) => Request::new(call),
+            Self::Offer(call) => Request::new(call),
+            Self::Entries(call) => Request::new(call),
+            Self::Claim(call) => Request::new(call),
+            Self::Send(call) => Request::new(call),
+            Self::Receive(call) => Request::new(call),
+            Self::Acknowledge(call) => Request::new(call),
+        }
+    }
+}
+
+impl Client {
+    /// The next call of the outgoing way; `None` when there is nothing to ask for and nothing to post.
+    pub(super) async fn next_ask(&self) -> Result<Option<Ask>, Error> {
+        if !self.inner.line().checkpoint_confirmed {
+            let counter = self.inner.store.read(ratchets::counter).await?;
+            return Ok(Some(Ask::Checkpoint(v1::CheckpointRequest { counter })));
+        }
+        if let Some(ask) = self.head_ask().await? {
+            return Ok(Some(ask));
+        }
+        if let Some(ask) = self.offer_ask().await? {
+            return Ok(Some(ask));
+        }
+        self.seal().await?;
+        if let Some(ask) = self.entries_ask().await? {
+            return Ok(Some(ask));
+        }
+        let devices = self.step(|step| Ok(upkeep::devices_to_claim(step))).await?;
+        if !devices.is_empty() {
+            let device_ids = devices.iter().map(|device| device.to_vec()).collect();
+            return Ok(Some(Ask::Claim(v1::ClaimKeysRequest { device_ids })));
+        }
+        let (submissions, checkpoint) = self
+            .step(|step| Ok((posting::to_post(step)?, ratchets::counter(step.connection)?)))
+            .await?;
+        Ok((!submissions.is_empty()).then(|| {
+            Ask::Send(v1::SendRequest {
+                submissions,
+                checkpoint,
+            })
+        }))
+    }
+
+    /// What of the directory is missing: the head, then entries.
+    pub(super) async fn directory_ask(&self) -> Result<Option<Ask>, Error> {
+        match self.head_ask().await? {
+            Some(ask) => Ok(Some(ask)),
+            None => self.entries_ask().await,
+        }
+    }
+
+    /// The next call of the incoming way.
+    pub(super) async fn receive_ask(&self, wait: Duration) -> Result<Ask, Error> {
+        let ((epoch, after), seen_head_version) = self
+            .step(|step| {
+                let head = step.memory.directory.head(step.connection)?;
+                Ok((
+                    inbox::position(step)?,
+                    head.map_or(0, |(version, _)| version),
+                ))
+            })
+            .await?;
+        let wait_ms = u32::try_from(wait.as_millis()).unwrap_or(u32::MAX);
+        let max = ENVELOPES_AT_ONCE;
+        Ok(Ask::Receive(v1::ReceiveRequest {
+            after,
+            epoch,
+            max,
+            wait_ms,
+            seen_head_version,
+        }))
+    }
+
+    /// Takes in the answer to an ask.
+    pub(super) async fn answered(&self, ask: Ask, answer: Response) -> Result<Answered, Error> {
+        let answered = self.take_in(ask, answer).await;
+        if let Err(Error::Call(error)) = &answered {
+            self.note_revocation(error).await?;
+        }
+        answered
+    }
+
+    async fn take_in(&self, ask: Ask, answer: Response) -> Result<Answered, Error> {
+        match ask {
+            Ask::Checkpoint(asked) => {
+                self.on_checkpoint(asked, decode::<v1::CheckpointRequest>(answer)?)
+                    .await
+            }
+            Ask::Head(_) => self.on_head(decode::<v1::HeadRequest>(answer)?).await,
+            Ask::Offer(offer) => {
+                self.on_offer(offer, decode::<v1::UploadKeysRequest>(answer)?)
+                    .await
+            }
+            Ask::Entries(asked) => {
+                self.on_entries(asked, decode::<v1::EntriesRequest>(answer)?)
+                    .await
+            }
+            Ask::Claim(asked) => {
+                self.on_claim(asked, decode::<v1::ClaimKeysRequest>(answer)?)
+                    .await
+            }
+            Ask::Send(sent) => {
+                self.on_send(&sent, decode::<v1::SendRequest>(answer)?)
+                    .await
+            }
+            Ask::Receive(asked) => {
+                self.on_receive(asked, decode::<v1::ReceiveRequest>(answer)?)
+                    .await
+            }
+            Ask::Acknowledge(_) => {
+                decode::<v1::AcknowledgeRequest>(answer)?;
+                self.inner.line().acknowledge = None;
+                Ok(Answered::default())
+            }
+        }
+    }
+
+    /// Seals whatever can be sealed now; answers how many messages still wait.
+    pub(super) async fn seal(&self) -> Result<usize, Error> {
+        self.step(|step| {
+            reseal::ask(step)?;
+            reseal::answer(step)?;
+            upkeep::seal_receipts(step)?;
+            upkeep::seal_controls(step)?;
+            outbox::seal_waiting(step)
+        })
+        .await
+    }
+
+    async fn head_version(&self) -> Result<u64, Error> {
+        self.step(|step| {
+            let head = step.memory.directory.head(step.connection)?;
+            Ok(head.map_or(0, |(version, _)| version))
+        })
+        .await
+    }
+
+    async fn head_ask(&self) -> Result<Option<Ask>, Error> {
+        let held = self.head_version().await?;
+        let hinted = self.inner.line().head_hint > held;
+        if self.context().head_confirmed && !hinted {
+            return Ok(None);
+        }
+        let request = self
+            .step(|step| Ok(step.memory.directory.trust(step.connection)?.request()))
+            .await?;
+        self.inner.line().head_asked_at = self.inner.clock.monotonic();
+        Ok(Some(Ask::Head(request)))
+    }
+
+    async fn offer_ask(&self) -> Result<Option<Ask>, Error> {
+        let known = self.inner.line().keys_at_relay;
+        // Unknown since this open: what has not been confirmed is offered, and be it nothing, to learn.
+        let at_relay = known.unwrap_or(u32::MAX);
+        let offer = self
+            .step(move |step| upkeep::keys_to_offer(step, at_relay))
+            .await?;
+        Ok(match (offer, known) {
+            (None, Some(_)) => None,
+            (offer, _) => Some(Ask::Offer(offer.unwrap_or_default())),
+        })
+    }
+
+    async fn entries_ask(&self) -> Result<Option<Ask>, Error> {
+        let (queries, head_version) = self
+            .step(|step| {
+                let mut wanted = std::mem::take(&mut step.memory.wanted_entries);
+                if let Some(rest) = wanted.iter().nth(ENTRIES_AT_ONCE).cloned() {
+                    step.memory.wanted_entries = wanted.split_off(&rest);
+                }
+                let queries = step.memory.directory.queries(step.connection, wanted)?;
+                let head = step.memory.directory.head(step.connection)?;
+                Ok((queries, head.map_or(0, |(version, _)| version)))
+            })
+            .await?;
+        let request = v1::EntriesRequest {
+            head_version,
+            queries,
+        };
+        Ok((!request.queries.is_empty()).then_some(Ask::Entries(request)))
+    }
+
+    async fn on_checkpoint(
+        &self,
+        asked: v1::CheckpointRequest,
+        answer: v1::CheckpointResponse,
+    ) -> Result<Answered, Error> {
+        // It has just been shown ours; and no device moves its ratchets as often as that.
+        if answer.highest < asked.counter || answer.highest > MOST_CHECKPOINT {
+            return Err(CallError::BadAnswer.into());
+        }
+        let rolled_back = self
+            .step(move |step| upkeep::checkpoint(step, answer.highest))
+            .await?;
+        let mut line = self.inner.line();
+        line.checkpoint_confirmed = true;
+        if rolled_back {
+            line.keys_at_relay = Some(0);
+        }
+        Ok(Answered::default())
+    }
+
+    async fn on_head(&self, answer: v1::HeadResponse) -> Result<Answered, Error> {
+        let accepted = self
+            .step(move |step| {
+                let accepted = step
+                    .memory
+                    .directory
+                    .accept_head(step.connection, &answer)?;
+                let head = step.memory.directory.head(step.connection)?;
+                if let Some((version, _)) = head.filter(|_| accepted.head_changed) {
+                    step.emit(&Event::DirectoryChanged { version })?;
+                }
+                let policy = step.memory.directory.policy(step.connection)?;
+                Ok((
+                    head.map_or(0, |(version, _)| version),
+                    policy.head_refresh(),
+                ))
+            })
+            .await;
+        match accepted {
+            Ok((version, refresh)) => {
+                let mut line = self.inner.line();
+                line.head_confirmed_at = Some(line.head_asked_at);
+                line.head_refresh = refresh;
+                // A hint is a hint: what the relay proves is what there is.
+                line.head_hint = version;
+                Ok(Answered::default())
+            }
+            Err(error) => {
+                self.report_directory(&error).await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// A directory that is not believed is worth an event and an audit record.
+    async fn report_directory(&self, error: &Error) -> Result<(), Error> {
+        let Error::Directory(cause) = error else {
+            return Ok(());
+        };
+        let action = if matches!(cause, TrustError::Fork(_)) {
+            Action::DirectoryForked
+        } else {
+            Action::DirectoryRefused
+        };
+        let code = error.code();
+        self.step(move |step| {
+            step.audit(action, code.as_bytes())?;
+            step.emit(&Event::DirectoryRefused { code })
+        })
+        .await
+    }
+
+    async fn on_offer(
+        &self,
+        offer: v1::UploadKeysRequest,
+        answer: v1::UploadKeysResponse,
+    ) -> Result<Answered, Error> {
+        // A relay that counts none of them must not be offered more without end.
+        let offered = u32::try_from(offer.one_time_keys.len()).unwrap_or(u32::MAX);
+        self.step(move |step| upkeep::keys_offered(step, &offer))
+            .await?;
+        let unclaimed = answer.unclaimed_one_time_keys.max(offered);
+        self.inner.line().keys_at_relay = Some(unclaimed);
+        Ok(Answered::default())
+    }
+
+    async fn on_entries(
+        &self,
+        asked: v1::EntriesRequest,
+        answer: v1::EntriesResponse,
+    ) -> Result<Answered, Error> {
+        if answer.head_version != asked.head_version {
+            // Published in between: the new head comes first, then the entries are asked for again.
+            self.note_head(answer.head_version);
+            return Ok(Answered {
+                newer_head: true,
+                ..Answered::default()
+            });
+        }
+        self.step(move |step| {
+            step.memory
+                .directory
+                .accept_entries(step.connection, &asked.queries, &answer)
+        })
+        .await?;
+        Ok(Answered::default())
+    }
+
+    async fn on_claim(
+        &self,
+        asked: v1::ClaimKeysRequest,
+        answer: v1::ClaimKeysResponse,
+    ) -> Result<Answered, Error> {
+        let peers = self
+            .step(move |step| upkeep::check_claimed(step, &asked.device_ids, &answer))
+            .await?;
+        // Key agreement on every core, outside the transaction.
+        let identity = self.inner.identity.clone();
+        let started = super::blocking(move || Ok(identity.start_sessions(peers))).await?;
+        self.step(move |step| upkeep::sessions_started(step, started))
+            .await?;
+        Ok(Answered::default())
+    }
+
+    async fn on_send(
+        &self,
+        sent: &v1::SendRequest,
+        answer: v1::SendResponse,
+    ) -> Result<Answered, Error> {
+        let ids: HashSet<&Vec<u8>> = sent.submissions.iter().map(|s| &s.envelope_id).collect();
+        let told = answer.outcomes.iter();
+        // None are known when an earlier process has sent them.
+        let posted = told
+            .filter(|told| ids.is_empty() || ids.contains(&told.envelope_id))
+            .count();
+        if posted == 0 && !ids.is_empty() {
+            // Posting them again at once would never end.
+            return Err(CallError::BadAnswer.into());
+        }
+        self.note_head(answer.head_version);
+        self.step(move |step| posting::posted(step, &answer))
+            .await?;
+        Ok(Answered {
+            posted,
+            ..Answered::default()
+        })
+    }
+
+    async fn on_receive(
+        &self,
+        asked: v1::ReceiveRequest,
+        batch: v1::ReceiveResponse,
+    ) -> Result<Answered, Error> {
+        self.note_head(batch.head_version);
+        self.inner.line().keys_at_relay = Some(batch.unclaimed_one_time_keys);
+        let newer_head = batch.head_version > asked.seen_head_version;
+        if batch.envelopes.is_empty() {
+            return Ok(Answered {
+                newer_head,
+                ..Answered::default()
+            });
+        }
+        check_numbers(&asked, &batch)?;
+        // Senders are judged by the newest directory: what came is fetched again under it.
+        if newer_head && self.head_version().await? < batch.head_version {
+            return Ok(Answered {
+                needs_directory: true,
+                newer_head,
+                ..Answered::default()
+            });
+        }
+        let mut answered = self.open_batch(batch).await?;
+        answered.newer_head = newer_head;
+        Ok(answered)
+    }
+
+    async fn open_batch(&self, batch: v1::ReceiveResponse) -> Result<Answered, Error> {
+        let doubts = self.inner.line().doubts.clone();
+        let attempts = self.inner.attempts.clone();
+        let sequences: Vec<u64> = batch
+            .envelopes
+            .iter()
+            .map(|envelope| envelope.sequence)
+            .collect();
+        let (epoch, more) = (batch.epoch.clone(), batch.more);
+        let opened = self
+            .step(move |step| inbox::receive(step, &attempts, &batch, &doubts))
+            .await;
+        if opened.as_ref().is_ok_and(|outcome| outcome.needs_directory) {
+            return Ok(Answered {
+                needs_directory: true,
+                ..Answered::default()
+            });
+        }
+        let dealt_with = opened.as_ref().map_or(0, |outcome| outcome.dealt_with);
+        self.inner.attempts.end(dealt_with);
+        let outcome = opened?;
+        fail::fail_point!("wardline::inbox::committed");
+        // The index is derived and catches up later: receiving never fails for it.
+        if let Err(error) = self.take_up_arrivals().await {
+            tracing::warn!(code = %error.code(), "the search index is behind");
+        }
+        let dealt_with = sequences
+            .iter()
+            .filter(|sequence| **sequence <= outcome.dealt_with)
+            .count();
+        let checkpoint = self.inner.store.read(ratchets::counter).await?;
+        let mut line = self.inner.line();
+        let before = std::mem::take(&mut line.doubts);
+        let times = |sequence| {
+            before
+                .get(sequence)
+                .map_or(1, |times| times.saturating_add(1))
+        };
+        line.doubts = outcome
+            .doubtful
+            .iter()
+            .map(|sequence| (*sequence, times(sequence)))
+            .collect();
+        if dealt_with > 0 {
+            let up_to = outcome.dealt_with;
+            line.acknowledge = Some(v1::AcknowledgeRequest {
+                up_to,
+                epoch,
+                checkpoint,
+            });
+        }
+        Ok(Answered {
+            dealt_with,
+            // A relay that repeats itself must not keep a round running.
+            more: !outcome.doubtful.is_empty() || (outcome.moved && (more || outcome.left)),
+            ..Answered::default()
+        })
+    }
+
+    fn note_head(&self, version: u64) {
+        let mut line = self.inner.line();
+        line.head_hint = line.head_hint.max(version);
+    }
+
+    /// Tells the app, once, that the relay refuses this device.
+    async fn note_revocation(&self, error: &CallError) -> Result<(), Error> {
+        let revoked = error
+            .refusal()
+            .is_some_and(|refusal| refusal.code == RelayCode::Revoked);
+        if revoked && !std::mem::replace(&mut self.inner.line().revocation_told, true) {
+            self.step(|step| step.emit(&Event::DeviceRevoked)).await?;
+        }
+        Ok(())
+    }
+}
+
+fn decode<C: RelayCall>(answer: Response) -> Result<C::Answer, Error> {
+    Ok(answer.decode::<C>()?)
+}
+
+/// Envelopes are numbered after what was asked for, and the last number is said twice: a damaged one
+/// must not acknowledge what never came.
+fn check_numbers(asked: &v1::ReceiveRequest, batch: &v1::ReceiveResponse) -> Result<(), CallError> {
+    let numbers = || batch.envelopes.iter().map(|envelope| envelope.sequence);
+    let after = if batch.epoch == asked.epoch {
+        asked.after
+    } else {
+        0
+    };
+    let sound = batch.epoch.len() == EPOCH_BYTES
+        && numbers().min().is_some_and(|first| first > after)
+        && numbers().max() == Some(batch.last_sequence)
+        && i64::try_from(batch.last_sequence).is_ok();
+    if sound {
+        Ok(())
+    } else {
+        Err(CallError::BadAnswer)
+    }
+}
+
+const EPOCH_BYTES: usize = 16;
+const MOST_CHECKPOINT: u64 = 1 << 62;
+const ENVELOPES_AT_ONCE: u32 = 250;
+const ENTRIES_AT_ONCE: usize = 500;

@@ -1,0 +1,209 @@
+//! Writing and reading: send, timelines, receipts, search, drafts, events.
+
+use rusqlite::{OptionalExtension, params};
+
+use super::Client;
+use crate::{
+    audit::Action,
+    conversation,
+    conversation::Recipient,
+    engine::{
+        event::{self, Delivered, EventCursor},
+        outbox,
+    },
+    error::Error,
+    id::{ConversationId, MessageId},
+    message::{Cursor, Draft, Message, Page, PersonDelivery, receipts, timeline},
+    store::search::Query,
+    vault::{BodyPlace, BodySealer},
+};
+
+impl Client {
+    /// Takes a message. When this answers it is on disk and will be sent, whatever happens to the
+    /// process or the network; with live sessions and a fresh directory it is sealed already.
+    ///
+    /// # Errors
+    /// [`crate::SendError`], with nothing kept of the message.
+    pub async fn send(&self, draft: Draft) -> Result<MessageId, Error> {
+        let refused = draft.recipient.conversation(
+            &self.inner.identity.organization,
+            &self.inner.identity.user_id,
+        );
+        let sent = self.step(move |step| outbox::send(step, &draft)).await;
+        match sent {
+            Ok(message) => {
+                self.inner.wake.notify_one();
+                Ok(message)
+            }
+            Err(Error::Send(error)) => {
+                self.step(move |step| step.audit(Action::PolicyRefused, refused.as_bytes()))
+                    .await?;
+                Err(Error::Send(error))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The conversation that this person shares with a recipient.
+    pub fn conversation(&self, recipient: &Recipient) -> ConversationId {
+        recipient.conversation(
+            &self.inner.identity.organization,
+            &self.inner.identity.user_id,
+        )
+    }
+
+    /// A page of a conversation, ending before `before` or with the newest message.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] when nobody may read.
+    pub async fn timeline(
+        &self,
+        conversation: ConversationId,
+        before: Option<Cursor>,
+        size: u32,
+    ) -> Result<Page, Error> {
+        let keys = self.inner.reading()?.keys;
+        self.inner
+            .store
+            .read(move |connection| timeline::page(connection, &keys, conversation, before, size))
+            .await
+    }
+
+    /// How a message of this device stands with everybody it went to.
+    pub async fn deliveries(&self, message: MessageId) -> Result<Vec<PersonDelivery>, Error> {
+        let us = self.device();
+        Ok(self
+            .inner
+            .store
+            .read(move |connection| timeline::deliveries(connection, us, message))
+            .await?)
+    }
+
+    /// Notes that a person has opened messages, here; their authors get a signed receipt. A preview
+    /// on a lock screen is not an opening.
+    pub async fn mark_read(&self, messages: Vec<MessageId>) -> Result<(), Error> {
+        self.inner.reading()?;
+        self.step(move |step| {
+            for message in messages {
+                let read = receipts::mark_read(step.connection, message, step.now(), true)?;
+                if let Some(conversation) = read {
+                    step.audit(Action::MessageRead, message.as_bytes())?;
+                    step.conversation_changed(conversation);
+                    step.outgoing_changed();
+                }
+            }
+            Ok(())
+        })
+        .await?;
+        self.inner.wake.notify_one();
+        Ok(())
+    }
+
+    /// How many messages of a conversation nobody has opened yet.
+    pub async fn unread(&self, conversation: ConversationId) -> Result<u64, Error> {
+        self.inner
+            .store
+            .read(move |connection| {
+                let unread: Option<i64> = connection
+                    .prepare_cached("SELECT unread FROM conversation WHERE conversation_id = ?1")?
+                    .query_row(params![conversation.as_bytes()], |row| row.get(0))
+                    .optional()?;
+                Ok(unread
+                    .and_then(|unread| u64::try_from(unread).ok())
+                    .unwrap_or(0))
+            })
+            .await
+    }
+
+    /// Looks for messages: all words must occur, the last one may be unfinished. Newest first.
+    pub async fn search(
+        &self,
+        text: &str,
+        conversation: Option<ConversationId>,
+        before: Option<Cursor>,
+        limit: u32,
+    ) -> Result<Vec<Message>, Error> {
+        let unlocked = self.inner.reading()?;
+        // What was written here since the last batch is looked for too.
+        self.take_up_arrivals().await?;
+        let text = text.to_owned();
+        let index = std::sync::Arc::clone(&unlocked.search);
+        let found = super::blocking(move || {
+            Ok(index.query(&Query {
+                text: &text,
+                conversation: conversation.as_ref().map(|id| id.as_bytes().as_slice()),
+                before: before.map(|cursor| cursor.0),
+                limit,
+            })?)
+        })
+        .await?;
+        let keys = unlocked.keys;
+        self.inner
+            .store
+            .read(move |connection| timeline::by_sequence(connection, &keys, &found))
+            .await
+    }
+
+    /// Keeps what somebody has begun to write; an empty text removes it.
+    pub async fn save_draft(&self, recipient: Recipient, text: &str) -> Result<(), Error> {
+        let keys = self.inner.reading()?.keys;
+        let id = self.conversation(&recipient);
+        let sealed = if text.is_empty() {
+            None
+        } else {
+            Some(BodySealer::reading(&keys).seal(draft_place(&id), text.as_bytes())?)
+        };
+        self.step(move |step| {
+            let reference = recipient.reference(&step.context.identity.user_id, None);
+            let row = conversation::ensure(step.connection, id, &reference)?;
+            step.connection
+                .prepare_cached("UPDATE conversation SET draft = ?2 WHERE id = ?1")?
+                .execute(params![row, sealed])?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// What somebody has begun to write.
+    pub async fn draft(&self, conversation: ConversationId) -> Result<Option<String>, Error> {
+        let keys = self.inner.reading()?.keys;
+        self.inner
+            .store
+            .read(move |connection| {
+                let sealed: Option<Option<Vec<u8>>> = connection
+                    .prepare_cached("SELECT draft FROM conversation WHERE conversation_id = ?1")?
+                    .query_row(params![conversation.as_bytes()], |row| row.get(0))
+                    .optional()?;
+                let Some(sealed) = sealed.flatten() else {
+                    return Ok(None);
+                };
+                let text = keys.open_body(draft_place(&conversation), &sealed)?;
+                Ok(Some(String::from_utf8_lossy(&text).into_owned()))
+            })
+            .await
+    }
+
+    /// The events after a cursor, oldest first; begin with the default cursor. They come again until
+    /// they are confirmed.
+    pub async fn events_from(
+        &self,
+        cursor: EventCursor,
+        most: u32,
+    ) -> Result<Vec<Delivered>, Error> {
+        Ok(self
+            .inner
+            .store
+            .read(move |connection| event::after(connection, cursor, most))
+            .await?)
+    }
+
+    /// Confirms every event up to a cursor: they will not come again.
+    pub async fn confirm_events(&self, cursor: EventCursor) -> Result<(), Error> {
+        self.step(move |step| Ok(event::confirm(step.connection, cursor)?))
+            .await
+    }
+}
+
+fn draft_place(conversation: &ConversationId) -> BodyPlace<'_> {
+    BodyPlace::new("conversation.draft", conversation.as_bytes())
+}

@@ -1,0 +1,518 @@
+//! The handle an app holds.
+//!
+//! A [`Client`] is one device of one person: its store, its keys, its line to the relay. It is cheap
+//! to clone and safe to share; every method may be called from any thread. Commands are durable when
+//! they answer; the loop ([`Client::start`]) or single rounds ([`Client::sync_once`]) carry them.
+//!
+//! * `mod.rs`: enrolling, opening, closing.
+//! * [`lock`]: who may read. [`messages`]: writing and reading.
+//! * [`asks`]: what to ask the relay. [`sync`]: the rounds and the loop; [`requests`]: the same for
+//!   hosts that carry calls themselves. [`live`]: views that follow.
+
+mod asks;
+mod index;
+mod live;
+mod lock;
+mod messages;
+mod requests;
+mod sync;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    time::Duration,
+};
+
+use rusqlite::{Connection, OptionalExtension, params};
+use tokio::sync::{Notify, broadcast};
+use tokio_util::sync::CancellationToken;
+use wardline_org::{
+    Clock, DeviceId, Hash, OrgId, Signer, SystemClock, Transport, UserId,
+    call::{CallSigner, Caller},
+    id::RelayId,
+    transport::{self, RelayCall},
+    trust::Trust,
+};
+use wardline_proto::{Message as _, v1};
+
+pub use live::{Timeline, TimelineChange};
+pub use requests::{PendingRequest, RequestId};
+pub use sync::Round;
+
+use crate::{
+    audit::{self, Action},
+    directory,
+    engine::{self, Changes, Context, Memory, Step, attempt::Attempts},
+    error::Error,
+    session::identity::DeviceIdentity,
+    store::{Store, StoreError, search::SearchIndex},
+    vault::{Argon2Params, InboxSlot, KeyStore, Passphrase, ReadingKeys, ReadingPublicKey, Vault},
+};
+
+/// Everything a client is made of besides its store: where it is and whom it talks to.
+pub struct Config {
+    /// The client's own folder, made when there is none; one per person and device.
+    pub folder: PathBuf,
+    /// The organization.
+    pub organization: OrgId,
+    /// The hash of the organization's first root document, pinned in the app.
+    pub root: Hash,
+    /// The relay's name, as its operator set it.
+    pub relay: RelayId,
+    /// Carries calls to the relay.
+    pub transport: Arc<dyn Transport>,
+    /// Wraps the keys at rest.
+    pub key_store: Arc<dyn KeyStore>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// What a passphrase costs to try; for new devices only.
+    pub passphrase_cost: Argon2Params,
+}
+
+impl Config {
+    /// A configuration with the system's clock and the recommended passphrase cost.
+    pub fn new(
+        folder: impl Into<PathBuf>,
+        organization: OrgId,
+        root: Hash,
+        relay: RelayId,
+        transport: Arc<dyn Transport>,
+        key_store: Arc<dyn KeyStore>,
+    ) -> Self {
+        Self {
+            folder: folder.into(),
+            organization,
+            root,
+            relay,
+            transport,
+            key_store,
+            clock: Arc::new(SystemClock),
+            passphrase_cost: Argon2Params::default(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Config {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Config")
+            .field("organization", &self.organization)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One device of one person. Cloning shares it.
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Store<Memory>,
+    vault: Vault,
+    folder: PathBuf,
+    identity: DeviceIdentity,
+    reading_public: ReadingPublicKey,
+    unlocked: RwLock<Option<Unlocked>>,
+    calls: CallSigner,
+    transport: Arc<dyn Transport>,
+    clock: Arc<dyn Clock>,
+    changes: broadcast::Sender<Changes>,
+    attempts: Attempts,
+    line: Mutex<Line>,
+    /// One round at a time on each way.
+    outgoing: tokio::sync::Mutex<()>,
+    incoming: tokio::sync::Mutex<()>,
+    wake: Notify,
+    running: Mutex<Option<CancellationToken>>,
+}
+
+/// What is there while a person reads.
+#[derive(Clone)]
+struct Unlocked {
+    keys: Arc<ReadingKeys>,
+    search: Arc<SearchIndex>,
+}
+
+/// What is known about the line to the relay since this open.
+#[derive(Default)]
+struct Line {
+    checkpoint_confirmed: bool,
+    /// For how long a head counts as the newest after the relay has said so.
+    head_refresh: Duration,
+    /// When the head was last confirmed as the newest, by the monotonic clock.
+    head_confirmed_at: Option<Duration>,
+    /// The relay's newest head, as it mentions in passing.
+    head_hint: u64,
+    /// Unclaimed one-time keys at the relay; unknown at first.
+    keys_at_relay: Option<u32>,
+    /// The app has been told that this device is revoked.
+    revocation_told: bool,
+    /// Envelopes that did not open, and how often they have been fetched.
+    doubts: HashMap<u64, u32>,
+    /// When the head was last asked for, by the monotonic clock.
+    head_asked_at: Duration,
+    /// What has been dealt with and not acknowledged.
+    acknowledge: Option<v1::AcknowledgeRequest>,
+    /// Calls that a host carries, by number.
+    asks: BTreeMap<u64, asks::Ask>,
+    asked: u64,
+}
+
+impl Client {
+    /// Makes a new device of a person: keys, store, and a request to the organization to list it.
+    ///
+    /// The `ticket` is the one-use JWT that the organization's backend minted for this person. The
+    /// device can receive as soon as the organization has published a directory with it; until then
+    /// [`Client::sync_once`] answers an error. The client is unlocked.
+    ///
+    /// When the relay could not be asked, or refused the ticket, call it again on the same folder with
+    /// the same passphrase, and with another ticket if this one was refused: the device stays the same.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyEnrolled`] when the folder holds another person's device or one that is listed;
+    /// the relay's refusal of the ticket.
+    pub async fn enroll(
+        config: Config,
+        user: UserId,
+        label: &str,
+        ticket: &str,
+        passphrase: Passphrase,
+    ) -> Result<Self, Error> {
+        let (config, keys, inner, begun) = blocking(move || {
+            std::fs::create_dir_all(&config.folder).map_err(wardline_sqlite::Error::from)?;
+            let vault = Vault::at(&config.folder, Arc::clone(&config.key_store));
+            let begun = vault.exists()?;
+            let (inbox, made) = if begun {
+                (vault.open()?, None)
+            } else {
+                let (inbox, reading) = vault.create(&passphrase, config.passphrase_cost)?;
+                (inbox, Some(reading))
+            };
+            let (changes, _) = broadcast::channel(CHANGES_KEPT);
+            let memory = Memory::new(changes.clone());
+            let store = Store::open(&config.folder, inbox.store, memory)?;
+            let begun = store.read_blocking(|connection| unlisted(connection, &user))?;
+            let reading = match made {
+                Some(reading) => reading,
+                None => vault.unlock(&passphrase)?.keys,
+            };
+            let identity = begun
+                .clone()
+                .unwrap_or_else(|| DeviceIdentity::generate(config.organization.clone(), user));
+            let inner = Inner::new(&config, store, vault, identity, inbox.reading, changes);
+            Ok((config, reading, inner, begun.is_some()))
+        })
+        .await?;
+        let client = Self {
+            inner: Arc::new(inner),
+        };
+        if !begun {
+            client.write_identity(&config, label).await?;
+        }
+        let keeper = client.clone();
+        blocking(move || keeper.inner.hold(keys)).await?;
+        client.request_listing(ticket).await?;
+        Ok(client)
+    }
+
+    /// Opens a device that was enrolled in this folder. The client is locked: it receives, and
+    /// nobody can read.
+    ///
+    /// # Errors
+    /// [`Error::NotEnrolled`] when the folder holds none; what the vault and the store refuse.
+    pub async fn open(config: Config) -> Result<Self, Error> {
+        let inner = blocking(move || {
+            let vault = Vault::at(&config.folder, Arc::clone(&config.key_store));
+            if !vault.exists()? {
+                return Err(Error::NotEnrolled);
+            }
+            let inbox = vault.open()?;
+            if !Store::<Memory>::exists(&config.folder)? {
+                return Err(Error::NotEnrolled);
+            }
+            let (changes, _) = broadcast::channel(CHANGES_KEPT);
+            let open = |key| Store::open(&config.folder, key, Memory::new(changes.clone()));
+            let store = match (open(inbox.store), inbox.staged) {
+                (Ok(store), None) => store,
+                (Ok(store), Some(_)) => {
+                    vault.settle_inbox_key(InboxSlot::Current)?;
+                    store
+                }
+                // A change of the key was cut short after the file had been rewritten.
+                (Err(StoreError::WrongKey), Some(staged)) => {
+                    let store = open(staged)?;
+                    vault.settle_inbox_key(InboxSlot::Staged)?;
+                    store
+                }
+                (Err(error), _) => return Err(error.into()),
+            };
+            let identity = store.read_blocking(load_identity)?;
+            Ok(Inner::new(
+                &config,
+                store,
+                vault,
+                identity,
+                inbox.reading,
+                changes,
+            ))
+        })
+        .await?;
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// The person this device belongs to.
+    pub fn user(&self) -> &UserId {
+        &self.inner.identity.user_id
+    }
+
+    /// This device.
+    pub fn device(&self) -> DeviceId {
+        self.inner.identity.device_id
+    }
+
+    /// Finishes what is being written and lets go of every file, so that the system may suspend the
+    /// process. Until [`Client::resume`] calls answer `WL-STORE-SUSPENDED`.
+    pub async fn suspend(&self) -> Result<(), Error> {
+        Ok(self.inner.store.suspend().await?)
+    }
+
+    /// Takes up the files again after [`Client::suspend`].
+    pub async fn resume(&self) -> Result<(), Error> {
+        Ok(self.inner.store.resume().await?)
+    }
+
+    /// Stops the loop, finishes what is being written and closes for good. Other clones of this
+    /// client answer `WL-STORE-CLOSED` from now on.
+    pub async fn close(&self) -> Result<(), Error> {
+        self.stop();
+        self.lock();
+        let closed = self.inner.store.close().await;
+        // Whoever waits for a change looks once more, and is told.
+        let _ = self.inner.changes.send(Changes {
+            everything: true,
+            ..Changes::default()
+        });
+        Ok(closed?)
+    }
+
+    /// Checks the chain of audit records on this device; answers the first record that does not
+    /// follow from the one before it.
+    pub async fn check_audit(&self) -> Result<Option<i64>, Error> {
+        Ok(self.inner.store.read(audit::verify).await?)
+    }
+
+    async fn write_identity(&self, config: &Config, label: &str) -> Result<(), Error> {
+        let trust = Trust::new(config.organization.clone(), config.root);
+        let now = self.inner.clock.now();
+        let credential = self.inner.identity.credential(label.to_owned(), now)?;
+        let listing = v1::EnrollRequest {
+            ticket: String::new(),
+            credential: credential.bytes().to_vec(),
+            signature: credential.signature().to_vec(),
+        };
+        self.step(move |step| {
+            let identity = &step.context.identity;
+            let saved = identity
+                .save()
+                .ok_or(StoreError::Damaged { what: "identity" })?;
+            step.connection.execute(
+                "INSERT INTO device
+                     (singleton, organization, user_id, device_id, identity, account, listing)
+                 VALUES (1, ?1, ?2, ?3, ?4, ?4, ?5)",
+                params![
+                    identity.organization.as_str(),
+                    identity.user_id.as_str(),
+                    identity.device_id.as_bytes(),
+                    saved.as_slice(),
+                    listing.encode_to_vec(),
+                ],
+            )?;
+            directory::save_trust(step.connection, &trust)?;
+            step.audit(Action::Enrolled, identity.device_id.as_bytes())
+        })
+        .await
+    }
+
+    /// Asks with the same bytes every time: whoever had the request already sees that it is the same.
+    async fn request_listing(&self, ticket: &str) -> Result<(), Error> {
+        let listing: Vec<u8> = self
+            .inner
+            .store
+            .read(|connection| -> Result<_, Error> {
+                Ok(connection.query_row("SELECT listing FROM device", [], |row| row.get(0))?)
+            })
+            .await?;
+        let mut request = v1::EnrollRequest::decode(listing.as_slice())
+            .map_err(|_| StoreError::Damaged { what: "listing" })?;
+        request.ticket = ticket.to_owned();
+        self.call(&request).await?;
+        Ok(())
+    }
+
+    /// Runs one step of the engine in a transaction.
+    async fn step<T: Send + 'static>(
+        &self,
+        step: impl FnOnce(&mut Step<'_>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let context = self.context();
+        self.inner
+            .store
+            .write(move |work| engine::run(work, &context, step))
+            .await
+    }
+
+    fn context(&self) -> Context {
+        let inner = &self.inner;
+        let line = inner.line();
+        Context {
+            identity: inner.identity.clone(),
+            reading: inner.unlocked().map(|unlocked| unlocked.keys),
+            reading_public: inner.reading_public.clone(),
+            checkpoint_confirmed: line.checkpoint_confirmed,
+            head_confirmed: line
+                .head_confirmed_at
+                .is_some_and(|at| inner.clock.monotonic().saturating_sub(at) < line.head_refresh),
+            now: inner.clock.now(),
+        }
+    }
+
+    async fn call<C: RelayCall>(&self, call: &C) -> Result<C::Answer, Error> {
+        let inner = &self.inner;
+        let transport = inner.transport.as_ref();
+        Ok(transport::call(transport, &inner.calls, call, inner.clock.now()).await?)
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client")
+            .field("device", &self.device())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    fn new(
+        config: &Config,
+        store: Store<Memory>,
+        vault: Vault,
+        identity: DeviceIdentity,
+        reading_public: ReadingPublicKey,
+        changes: broadcast::Sender<Changes>,
+    ) -> Self {
+        let signer: Arc<dyn Signer> = Arc::new(identity.clone());
+        let caller = Caller::Device(identity.device_id);
+        Self {
+            store,
+            vault,
+            folder: config.folder.clone(),
+            calls: CallSigner::new(
+                caller,
+                identity.organization.clone(),
+                config.relay.clone(),
+                signer,
+            ),
+            identity,
+            reading_public,
+            unlocked: RwLock::new(None),
+            transport: Arc::clone(&config.transport),
+            clock: Arc::clone(&config.clock),
+            changes,
+            attempts: Attempts::beside(&config.folder),
+            line: Mutex::new(Line::default()),
+            outgoing: tokio::sync::Mutex::new(()),
+            incoming: tokio::sync::Mutex::new(()),
+            wake: Notify::new(),
+            running: Mutex::new(None),
+        }
+    }
+
+    fn line(&self) -> MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn unlocked(&self) -> Option<Unlocked> {
+        self.unlocked
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn reading(&self) -> Result<Unlocked, Error> {
+        self.unlocked().ok_or(Error::Locked)
+    }
+
+    /// Opens the search index anew, after its file was found to be damaged and thrown away.
+    fn reopen_search(&self) -> Result<(), Error> {
+        let mut unlocked = self
+            .unlocked
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(unlocked) = unlocked.as_mut() {
+            unlocked.search = Arc::new(SearchIndex::open(&self.folder, unlocked.keys.search())?);
+        }
+        Ok(())
+    }
+
+    /// Holds the reading keys and opens the search index, until the lock.
+    fn hold(&self, keys: ReadingKeys) -> Result<(), Error> {
+        let search = SearchIndex::open(&self.folder, keys.search())?;
+        let unlocked = Unlocked {
+            keys: Arc::new(keys),
+            search: Arc::new(search),
+        };
+        *self
+            .unlocked
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Some(unlocked);
+        Ok(())
+    }
+}
+
+/// The device that asked to be listed from here and was not yet; refuses any other.
+fn unlisted(connection: &Connection, user: &UserId) -> Result<Option<DeviceIdentity>, Error> {
+    match load_identity(connection) {
+        Ok(identity) if identity.user_id == *user && !directory::has_head(connection)? => {
+            Ok(Some(identity))
+        }
+        Ok(_) => Err(Error::AlreadyEnrolled),
+        Err(Error::NotEnrolled) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn load_identity(connection: &Connection) -> Result<DeviceIdentity, Error> {
+    let row: Option<(String, String, Vec<u8>)> = connection
+        .query_row(
+            "SELECT organization, user_id, identity FROM device",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )
+        .optional()?;
+    let (organization, user, identity) = row.ok_or(Error::NotEnrolled)?;
+    let damaged = StoreError::Damaged { what: "identity" };
+    let identity = zeroize::Zeroizing::new(identity);
+    let organization = OrgId::new(organization).map_err(|_| damaged.clone())?;
+    let user = UserId::new(user).map_err(|_| damaged.clone())?;
+    Ok(DeviceIdentity::load(&identity, organization, user).ok_or(damaged)?)
+}
+
+/// Runs what blocks on the disk or on Argon2id beside the async runtime.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or(Err(wardline_sqlite::Error::Panicked.into()))
+}
+
+/// Whether `folder` holds an enrolled device.
+pub fn is_enrolled(folder: &Path, key_store: Arc<dyn KeyStore>) -> Result<bool, Error> {
+    Ok(Vault::at(folder, key_store).exists()?)
+}
+
+/// A listener that falls behind by so many commits is told that everything may have changed.
+const CHANGES_KEPT: usize = 256;

@@ -1,0 +1,146 @@
+//! The machine's seam: calls for a host to carry by its own means.
+//!
+//! A phone's system may carry an upload after it has suspended or ended the app. So what the client
+//! wants to ask the relay is public: [`Client::pending_requests`] answers signed calls with ids, and
+//! [`Client::complete`] takes an answer in, in this process or in a later one. Doing nothing but this
+//! is a full client; mixing it with the loop is fine, because every call may be made twice.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+use wardline_org::{Request, Response};
+use wardline_proto::v1;
+
+use super::{Client, asks::Ask};
+use crate::{error::Error, id::IdError};
+
+/// A signed call to the relay. It is good for a few minutes; after that ask for it anew.
+#[derive(Debug, Clone)]
+pub struct PendingRequest {
+    /// Names the call when its answer comes.
+    pub id: RequestId,
+    /// What to post; headers and body exactly as they are.
+    pub request: Request,
+}
+
+/// Names a pending request. `Display` is text to keep beside a background task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RequestId {
+    kind: Kind,
+    number: u64,
+}
+
+/// What was asked, so that an answer makes sense to a process that did not ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Kind {
+    Checkpoint,
+    Head,
+    Offer,
+    Entries,
+    Claim,
+    Send,
+    Receive,
+    Acknowledge,
+}
+
+impl Client {
+    /// What to ask the relay now: at most one call of the outgoing way (what comes after it depends on
+    /// its answer), one to acknowledge, and one to fetch. Empty it is only when the client is closed.
+    pub async fn pending_requests(&self) -> Result<Vec<PendingRequest>, Error> {
+        let outgoing = self.next_ask().await?;
+        let acknowledge = self.inner.line().acknowledge.clone().map(Ask::Acknowledge);
+        let receive = self.receive_ask(Duration::ZERO).await?;
+        [outgoing, acknowledge, Some(receive)]
+            .into_iter()
+            .flatten()
+            .map(|ask| {
+                let request = self.sign(&ask)?;
+                let mut line = self.inner.line();
+                line.asked = line.asked.wrapping_add(1);
+                let id = RequestId {
+                    kind: kind_of(&ask),
+                    number: line.asked,
+                };
+                if line.asks.len() >= MOST_REMEMBERED {
+                    line.asks.pop_first();
+                }
+                line.asks.insert(id.number, ask);
+                Ok(PendingRequest { id, request })
+            })
+            .collect()
+    }
+
+    /// Takes in the answer to a pending request. An answer to a call that this process did not make,
+    /// or made too long ago to remember, counts where the answer says everything (what was sent, what
+    /// came); otherwise it is passed over and the call will be asked for again.
+    pub async fn complete(&self, id: RequestId, answer: Response) -> Result<(), Error> {
+        let remembered = self
+            .inner
+            .line()
+            .asks
+            .remove(&id.number)
+            .filter(|ask| kind_of(ask) == id.kind);
+        let ask = match (remembered, id.kind) {
+            (Some(ask), _) => ask,
+            (None, Kind::Checkpoint) => Ask::Checkpoint(v1::CheckpointRequest::default()),
+            (None, Kind::Head) => Ask::Head(v1::HeadRequest::default()),
+            (None, Kind::Send) => Ask::Send(v1::SendRequest::default()),
+            (None, Kind::Receive) => Ask::Receive(v1::ReceiveRequest::default()),
+            (None, Kind::Acknowledge | Kind::Offer | Kind::Entries | Kind::Claim) => return Ok(()),
+        };
+        self.answered(ask, answer).await?;
+        Ok(())
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = KINDS
+            .iter()
+            .find(|(kind, _)| *kind == self.kind)
+            .map_or("", |(_, word)| word);
+        write!(f, "{word}-{}", self.number)
+    }
+}
+
+impl FromStr for RequestId {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let (word, number) = text.split_once('-').ok_or(IdError)?;
+        let (kind, _) = KINDS
+            .iter()
+            .find(|(_, known)| *known == word)
+            .ok_or(IdError)?;
+        Ok(Self {
+            kind: *kind,
+            number: number.parse().map_err(|_| IdError)?,
+        })
+    }
+}
+
+fn kind_of(ask: &Ask) -> Kind {
+    match ask {
+        Ask::Checkpoint(_) => Kind::Checkpoint,
+        Ask::Head(_) => Kind::Head,
+        Ask::Offer(_) => Kind::Offer,
+        Ask::Entries(_) => Kind::Entries,
+        Ask::Claim(_) => Kind::Claim,
+        Ask::Send(_) => Kind::Send,
+        Ask::Receive(_) => Kind::Receive,
+        Ask::Acknowledge(_) => Kind::Acknowledge,
+    }
+}
+
+const KINDS: [(Kind, &str); 8] = [
+    (Kind::Checkpoint, "checkpoint"),
+    (Kind::Head, "head"),
+    (Kind::Offer, "offer"),
+    (Kind::Entries, "entries"),
+    (Kind::Claim, "claim"),
+    (Kind::Send, "send"),
+    (Kind::Receive, "receive"),
+    (Kind::Acknowledge, "acknowledge"),
+];
+
+/// Asks whose answers may still come; the oldest are forgotten.
+const MOST_REMEMBERED: usize = 64;

@@ -1,0 +1,233 @@
+//! The line to the relay: single rounds, and the loop that runs them.
+//!
+//! The outgoing way makes one ask after the other (see [`super::asks`]) until nothing is left to ask.
+//! The incoming way fetches, opens, and acknowledges only what is committed. A host that must carry
+//! calls itself does the same through [`super::requests`].
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use tokio_util::sync::CancellationToken;
+use wardline_org::{Request, transport::CallError};
+
+use super::{
+    Client,
+    asks::{Answered, Ask},
+};
+use crate::error::Error;
+
+/// What one round did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Round {
+    /// Submissions the relay took.
+    pub posted: usize,
+    /// Envelopes dealt with.
+    pub received: usize,
+    /// Messages that still wait for a recipient's keys or for the directory.
+    pub waiting: usize,
+}
+
+impl Client {
+    /// One full round: sends what can be sent, fetches everything that waits, sends what that made
+    /// necessary (receipts). For background tasks and tests; the loop does the same for ever.
+    pub async fn sync_once(&self) -> Result<Round, Error> {
+        let mut round = self.send_round().await?;
+        let mut idle = false;
+        while !idle {
+            let received = self.receive_round(Duration::ZERO).await?;
+            round.received += received.dealt_with;
+            idle = !received.more;
+        }
+        let after = self.send_round().await?;
+        round.posted += after.posted;
+        round.waiting = after.waiting;
+        Ok(round)
+    }
+
+    /// Starts the loop on the current runtime: messages arrive by long poll, what is sent leaves at
+    /// once, failures are retried with growing pauses. Starting twice is starting once.
+    ///
+    /// # Errors
+    /// [`Error::NoRuntime`] outside an async runtime.
+    pub fn start(&self) -> Result<(), Error> {
+        let runtime = tokio::runtime::Handle::try_current().map_err(|_| Error::NoRuntime)?;
+        self.start_on(&runtime);
+        Ok(())
+    }
+
+    /// [`Client::start`] on a runtime of the host's.
+    pub fn start_on(&self, runtime: &tokio::runtime::Handle) {
+        let mut running = self
+            .inner
+            .running
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if running.is_some() {
+            return;
+        }
+        let stop = CancellationToken::new();
+        *running = Some(stop.clone());
+        drop(running);
+        runtime.spawn(self.clone().keep_sending(stop.clone()));
+        runtime.spawn(self.clone().keep_receiving(stop));
+    }
+
+    /// Stops the loop. What is on its way to the disk arrives there; calls under way are dropped.
+    pub fn stop(&self) {
+        let running = self
+            .inner
+            .running
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .take();
+        if let Some(stop) = running {
+            stop.cancel();
+        }
+    }
+
+    async fn keep_sending(self, stop: CancellationToken) {
+        let mut pauses = pauses();
+        loop {
+            let done = tokio::select! {
+                () = stop.cancelled() => return,
+                done = self.send_round() => done,
+            };
+            let pause = match done {
+                Ok(_) => {
+                    pauses = self::pauses();
+                    SENDING_PAUSE
+                }
+                Err(error) => {
+                    tracing::debug!(code = %error.code(), "a sending round failed");
+                    pauses.next().unwrap_or(LONGEST_PAUSE)
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.inner.wake.notified() => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    async fn keep_receiving(self, stop: CancellationToken) {
+        let mut pauses = pauses();
+        loop {
+            let done = tokio::select! {
+                () = stop.cancelled() => return,
+                done = self.receive_round(LONG_POLL) => done,
+            };
+            match done {
+                Ok(received) => {
+                    pauses = self::pauses();
+                    if received.dealt_with > 0 || received.newer_head {
+                        self.inner.wake.notify_one();
+                    }
+                }
+                Err(error) => {
+                    tracing::debug!(code = %error.code(), "a receiving round failed");
+                    let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
+                    tokio::select! {
+                        () = stop.cancelled() => return,
+                        () = tokio::time::sleep(pause) => {}
+                    }
+                }
+            }
+        }
+    }
+
+    /// Asks for what is missing and posts what is sealed, until nothing is left to ask.
+    async fn send_round(&self) -> Result<Round, Error> {
+        let _one_at_a_time = self.inner.outgoing.lock().await;
+        let mut round = Round::default();
+        for _ in 0..MOST_ASKS {
+            let Some(ask) = self.next_ask().await? else {
+                break;
+            };
+            round.posted += self.make(ask).await?.posted;
+        }
+        round.waiting = self.seal().await?;
+        Ok(round)
+    }
+
+    /// Fetches once, deals with what came and acknowledges it.
+    async fn receive_round(&self, wait: Duration) -> Result<Answered, Error> {
+        let _one_at_a_time = self.inner.incoming.lock().await;
+        let ask = self.receive_ask(wait).await?;
+        let mut answered = self.make(ask).await?;
+        for _ in 0..MOST_DIRECTORY_ROUNDS {
+            if !answered.needs_directory {
+                break;
+            }
+            self.fetch_directory().await?;
+            let again = self.receive_ask(Duration::ZERO).await?;
+            answered = self.make(again).await?;
+        }
+        if answered.newer_head {
+            // Otherwise the next long poll would end at once for the same reason.
+            self.fetch_directory().await?;
+        }
+        let acknowledge = self.inner.line().acknowledge.clone();
+        if let Some(acknowledge) = acknowledge {
+            self.make(Ask::Acknowledge(acknowledge)).await?;
+        }
+        Ok(answered)
+    }
+
+    /// Brings head and wanted entries up to date.
+    async fn fetch_directory(&self) -> Result<(), Error> {
+        for _ in 0..MOST_ASKS {
+            let Some(ask) = self.directory_ask().await? else {
+                break;
+            };
+            self.make(ask).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes a call and takes in its answer.
+    async fn make(&self, ask: Ask) -> Result<Answered, Error> {
+        let request = self.sign(&ask)?;
+        let sends = matches!(ask, Ask::Send(_));
+        if sends {
+            fail::fail_point!("wardline::send::before_post");
+        }
+        let answer = self
+            .inner
+            .transport
+            .call(request)
+            .await
+            .map_err(CallError::from)?;
+        if sends {
+            fail::fail_point!("wardline::send::after_post");
+        }
+        self.answered(ask, answer).await
+    }
+
+    /// The signed call of an ask.
+    pub(super) fn sign(&self, ask: &Ask) -> Result<Request, Error> {
+        let mut request = ask.request();
+        self.inner
+            .calls
+            .sign(&mut request, self.inner.clock.now())?;
+        Ok(request)
+    }
+}
+
+fn pauses() -> impl Iterator<Item = Duration> {
+    ExponentialBuilder::default()
+        .with_jitter()
+        .with_min_delay(FIRST_PAUSE)
+        .with_max_delay(LONGEST_PAUSE)
+        .without_max_times()
+        .build()
+}
+
+const LONG_POLL: Duration = Duration::from_secs(45);
+/// What is sent wakes the loop at once; this is for what waits for time to pass.
+const SENDING_PAUSE: Duration = Duration::from_secs(30);
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// Every ask gets what the one before was missing; a relay that never satisfies one ends the round.
+const MOST_ASKS: usize = 1000;
+const MOST_DIRECTORY_ROUNDS: usize = 8;

@@ -1,0 +1,102 @@
+//! Who talks with whom: two people, or a care team out of the directory.
+//!
+//! A conversation is not created: its id follows from who takes part, and its first message on a
+//! device makes its row. Care teams carry the hash of the directory entry that the sender saw.
+
+use rusqlite::{Connection, OptionalExtension, params};
+use wardline_org::{Hash, OrgId, TeamId, UserId};
+use wardline_proto::{Message, v1};
+
+use crate::{id::ConversationId, store::StoreError};
+
+/// Whom a message is for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Recipient {
+    /// One person, on all of their devices.
+    Person(UserId),
+    /// Everybody on a care team, on all of their devices.
+    Team(TeamId),
+}
+
+impl Recipient {
+    /// The conversation that `us` and this recipient share.
+    pub(crate) fn conversation(&self, organization: &OrgId, us: &UserId) -> ConversationId {
+        match self {
+            Self::Person(person) => ConversationId::direct(organization, us, person),
+            Self::Team(team) => ConversationId::team(organization, team),
+        }
+    }
+
+    /// How a content names its conversation; for a team with the entry that its sender saw.
+    pub(crate) fn reference(&self, us: &UserId, team_entry: Option<Hash>) -> v1::ConversationRef {
+        use v1::conversation_ref::Kind;
+        let kind = match self {
+            Self::Person(person) => {
+                let (first, second) = if us <= person {
+                    (us, person)
+                } else {
+                    (person, us)
+                };
+                Kind::Direct(v1::DirectConversation {
+                    first_user_id: first.to_string(),
+                    second_user_id: second.to_string(),
+                })
+            }
+            Self::Team(team) => Kind::Team(v1::TeamConversation {
+                team_id: team.to_string(),
+                entry_hash: team_entry
+                    .map(|hash| hash.as_bytes().to_vec())
+                    .unwrap_or_default(),
+            }),
+        };
+        v1::ConversationRef { kind: Some(kind) }
+    }
+
+    /// Reads a reference as `us` sees it: a direct conversation must have us in it.
+    pub(crate) fn parse(reference: &v1::ConversationRef, us: &UserId) -> Option<Self> {
+        use v1::conversation_ref::Kind;
+        match reference.kind.as_ref()? {
+            Kind::Direct(direct) => {
+                let first = UserId::new(direct.first_user_id.clone()).ok()?;
+                let second = UserId::new(direct.second_user_id.clone()).ok()?;
+                if first >= second {
+                    None
+                } else if first == *us {
+                    Some(Self::Person(second))
+                } else if second == *us {
+                    Some(Self::Person(first))
+                } else {
+                    None
+                }
+            }
+            Kind::Team(team) => TeamId::new(team.team_id.clone()).ok().map(Self::Team),
+        }
+    }
+}
+
+/// The row of a conversation, made when it is first met.
+pub(crate) fn ensure(
+    connection: &Connection,
+    id: ConversationId,
+    reference: &v1::ConversationRef,
+) -> Result<i64, StoreError> {
+    let known = row_of(connection, id)?;
+    if let Some(row) = known {
+        return Ok(row);
+    }
+    connection
+        .prepare_cached("INSERT INTO conversation (conversation_id, reference) VALUES (?1, ?2)")?
+        .execute(params![id.as_bytes(), reference.encode_to_vec()])?;
+    Ok(connection.last_insert_rowid())
+}
+
+/// The row of a conversation this device has met.
+pub(crate) fn row_of(
+    connection: &Connection,
+    id: ConversationId,
+) -> Result<Option<i64>, StoreError> {
+    Ok(connection
+        .prepare_cached("SELECT id FROM conversation WHERE conversation_id = ?1")?
+        .query_row(params![id.as_bytes()], |row| row.get(0))
+        .optional()?)
+}

@@ -1,0 +1,166 @@
+//! Who gets a message: people and their devices, out of the current directory.
+//!
+//! Nobody is guessed. What is not proven under the current head is asked for, and until it is there
+//! the message waits.
+
+use rusqlite::params;
+use wardline_org::{DeviceId, EntryKey, Hash, UserId};
+
+use super::Step;
+use crate::{
+    conversation::Recipient,
+    directory::{Lookup, SenderLookup, active_devices},
+    error::Error,
+    message::{FailureCause, lifecycle::Happening, rows},
+    store::StoreError,
+};
+
+/// Everybody a message goes to, out of the current directory.
+pub(super) struct Audience {
+    pub(super) devices: Vec<(DeviceId, UserId)>,
+    pub(super) unreachable: Vec<(UserId, FailureCause)>,
+    pub(super) team_entry: Option<Hash>,
+}
+
+/// `None` when entries have to be fetched first; they are asked for.
+pub(super) fn of(step: &mut Step<'_>, recipient: &Recipient) -> Result<Option<Audience>, Error> {
+    let us = step.context.identity.user_id.clone();
+    let mut team_entry = None;
+    let people: Vec<UserId> = match recipient {
+        Recipient::Person(person) => vec![person.clone()],
+        Recipient::Team(_) => {
+            let key = key_of(recipient);
+            match step.memory.directory.entry(step.connection, &key)? {
+                Lookup::Present(entry) => {
+                    team_entry = Some(entry.hash());
+                    entry
+                        .care_team()
+                        .into_iter()
+                        .flat_map(|team| team.members.iter().map(|member| member.user.clone()))
+                        .collect()
+                }
+                Lookup::Absent => Vec::new(),
+                Lookup::Unproven(_) => {
+                    step.memory.wanted_entries.insert(key);
+                    return Ok(None);
+                }
+            }
+        }
+    };
+    let mut audience = Audience {
+        devices: Vec::new(),
+        unreachable: Vec::new(),
+        team_entry,
+    };
+    let mut complete = true;
+    // Our own other devices get a copy of everything.
+    for user in people
+        .into_iter()
+        .filter(|user| *user != us)
+        .chain([us.clone()])
+    {
+        let key = EntryKey::Person(user.clone());
+        match step.memory.directory.entry(step.connection, &key)? {
+            Lookup::Present(entry) => {
+                let devices = entry.person().map(active_devices).unwrap_or_default();
+                if devices.is_empty() && user != us {
+                    audience
+                        .unreachable
+                        .push((user.clone(), FailureCause::NoDevice));
+                }
+                let own = step.context.identity.device_id;
+                audience.devices.extend(
+                    devices
+                        .into_iter()
+                        .filter(|device| *device != own)
+                        .map(|device| (device, user.clone())),
+                );
+            }
+            Lookup::Absent => audience
+                .unreachable
+                .push((user, FailureCause::NoSuchPerson)),
+            Lookup::Unproven(_) => {
+                step.memory.wanted_entries.insert(key);
+                complete = false;
+            }
+        }
+    }
+    Ok(complete.then_some(audience))
+}
+
+/// The devices that nothing can be sealed for yet.
+pub(super) fn without_session(
+    step: &mut Step<'_>,
+    devices: &[(DeviceId, UserId)],
+) -> Result<Vec<DeviceId>, Error> {
+    let mut missing = Vec::new();
+    for (device, _) in devices {
+        if !step.memory.ratchets.has_session(step.connection, *device)? {
+            missing.push(*device);
+        }
+    }
+    Ok(missing)
+}
+
+/// Devices of the frozen list that no envelope was made for yet.
+pub(super) fn unsealed_devices(
+    step: &Step<'_>,
+    message: i64,
+) -> Result<Vec<(DeviceId, UserId)>, Error> {
+    let damaged = || StoreError::Damaged { what: "recipient" };
+    let mut statement = step.connection.prepare_cached(
+        "SELECT device_id, user_id FROM recipient r WHERE message = ?1 AND length(device_id) = 16
+         AND NOT EXISTS (SELECT 1 FROM sent_envelope s JOIN envelope_device d USING (envelope_id)
+                         WHERE s.message = r.message AND d.device_id = r.device_id)",
+    )?;
+    let mut rows = statement.query(params![message])?;
+    let mut devices = Vec::new();
+    while let Some(row) = rows.next()? {
+        devices.push((
+            DeviceId::from_slice(&row.get::<_, Vec<u8>>(0)?).map_err(|_| damaged())?,
+            UserId::new(row.get::<_, String>(1)?).map_err(|_| damaged())?,
+        ));
+    }
+    Ok(devices)
+}
+
+/// Leaves out devices that were revoked since the list was frozen; nothing is sealed for them.
+pub(super) fn still_active(
+    step: &mut Step<'_>,
+    message: i64,
+    devices: Vec<(DeviceId, UserId)>,
+) -> Result<Vec<(DeviceId, UserId)>, Error> {
+    let mut active = Vec::with_capacity(devices.len());
+    for (device, user) in devices {
+        match step
+            .memory
+            .directory
+            .sender(step.connection, &user, device)?
+        {
+            SenderLookup::Proven(proven) if proven.active => active.push((device, user)),
+            SenderLookup::Ask(key) => {
+                step.memory.wanted_entries.insert(key);
+            }
+            SenderLookup::Proven(_) | SenderLookup::Refuted => {
+                let cause = Some(FailureCause::Revoked);
+                rows::advance(
+                    step.connection,
+                    message,
+                    device,
+                    Happening::Refused,
+                    cause,
+                    step.now(),
+                )?;
+            }
+        }
+    }
+    Ok(active)
+}
+
+/// The directory entry of a recipient.
+pub(super) fn key_of(recipient: &Recipient) -> EntryKey {
+    match recipient {
+        Recipient::Person(person) => EntryKey::Person(person.clone()),
+        Recipient::Team(team) => EntryKey::Team(team.clone()),
+    }
+}

@@ -1,0 +1,148 @@
+//! What the app is told, at least once: rows with a cursor, deleted when the app has confirmed them.
+
+use rusqlite::{Connection, params};
+use serde::{Deserialize, Serialize};
+use wardline_org::{Timestamp, UserId};
+
+use crate::{
+    id::{ConversationId, MessageId},
+    message::Priority,
+    store::StoreError,
+};
+
+/// Something the app should know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Event {
+    /// A message is on this device's disk.
+    MessageArrived {
+        /// The message.
+        message: MessageId,
+        /// Its conversation.
+        conversation: ConversationId,
+        /// Its tier: how loudly to tell.
+        tier: Tier,
+    },
+    /// The relay has a message of ours for every device it could be sealed for so far.
+    MessageSent {
+        /// The message.
+        message: MessageId,
+        /// Its conversation.
+        conversation: ConversationId,
+    },
+    /// A person's device signed for a message of ours, or the relay refused it for one.
+    DeliveryChanged {
+        /// The message.
+        message: MessageId,
+        /// The person.
+        user: UserId,
+    },
+    /// A message was read on another device of the same person.
+    ReadElsewhere {
+        /// The message.
+        message: MessageId,
+    },
+    /// An envelope did not open; `healing` says that its sender was asked to seal it again.
+    EnvelopeRefused {
+        /// The stable code of the cause, such as `WL-OPEN-UNDECRYPTABLE`.
+        code: String,
+        /// Whether its sender was asked for it again.
+        healing: bool,
+    },
+    /// There is a newer directory head.
+    DirectoryChanged {
+        /// Its version.
+        version: u64,
+    },
+    /// The relay showed a directory that is not believed; what was believed before stays.
+    DirectoryRefused {
+        /// The stable code of the cause; `WL-DIRECTORY-FORK` is evidence of a split view.
+        code: String,
+    },
+    /// This store is older than what the relay has seen of it: a copy was restored. Its sessions were
+    /// retired; messages in between may be on other devices only.
+    StoreRolledBack,
+    /// The organization has revoked this device.
+    DeviceRevoked,
+}
+
+/// How loudly a message asks for attention; a copy of its priority that events can carry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Tier {
+    /// Does not interrupt.
+    Routine,
+    /// Interrupts once.
+    Urgent,
+    /// Interrupts until somebody acknowledges.
+    Stat,
+}
+
+impl From<Priority> for Tier {
+    fn from(priority: Priority) -> Self {
+        match priority {
+            Priority::Routine => Self::Routine,
+            Priority::Urgent => Self::Urgent,
+            Priority::Stat => Self::Stat,
+        }
+    }
+}
+
+/// An event with its place in the stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivered {
+    /// Confirm up to here when the event has been dealt with.
+    pub cursor: EventCursor,
+    /// When it happened, by this device's clock.
+    pub at: Timestamp,
+    /// What happened.
+    pub event: Event,
+}
+
+/// A place in the stream of events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct EventCursor(pub u64);
+
+/// Appends an event inside the caller's transaction.
+pub(crate) fn emit(
+    connection: &Connection,
+    now: Timestamp,
+    event: &Event,
+) -> Result<(), StoreError> {
+    let payload =
+        rmp_serde::to_vec_named(event).map_err(|_| StoreError::Damaged { what: "event" })?;
+    connection
+        .prepare_cached("INSERT INTO event (at, payload) VALUES (?1, ?2)")?
+        .execute(params![now.as_millis(), payload])?;
+    Ok(())
+}
+
+/// The events after a cursor, oldest first.
+pub(crate) fn after(
+    connection: &Connection,
+    cursor: EventCursor,
+    most: u32,
+) -> Result<Vec<Delivered>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT cursor, at, payload FROM event WHERE cursor > ?1 ORDER BY cursor LIMIT ?2",
+    )?;
+    let mut rows = statement.query(params![i64::try_from(cursor.0).unwrap_or(i64::MAX), most])?;
+    let mut events = Vec::new();
+    while let Some(row) = rows.next()? {
+        let payload: Vec<u8> = row.get(2)?;
+        events.push(Delivered {
+            cursor: EventCursor(row.get(0)?),
+            at: Timestamp::from_millis(row.get(1)?),
+            event: rmp_serde::from_slice(&payload)
+                .map_err(|_| StoreError::Damaged { what: "event" })?,
+        });
+    }
+    Ok(events)
+}
+
+/// Forgets every event up to and including a cursor.
+pub(crate) fn confirm(connection: &Connection, cursor: EventCursor) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("DELETE FROM event WHERE cursor <= ?1")?
+        .execute(params![i64::try_from(cursor.0).unwrap_or(i64::MAX)])?;
+    Ok(())
+}

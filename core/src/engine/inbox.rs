@@ -1,0 +1,519 @@
+//! The way in: a batch of envelopes becomes messages, in one transaction.
+//!
+//! 1. Every sender is looked up first; when the directory has to be asked, nothing is opened yet.
+//! 2. Olm opens one envelope after the other, because it moves ratchets.
+//! 3. Contents are decrypted on every core and the authors' signatures verified together.
+//! 4. Each is applied by itself: a bad envelope is refused and never sinks its neighbours.
+//!
+//! The cursor moves in the same transaction, so an envelope is either dealt with or still at the
+//! relay. One that does not open is fetched again before it is believed to be broken, because most
+//! damage happens on the way; until then it is as if it had not come, down to the ratchets.
+
+use std::collections::HashMap;
+
+use rayon::prelude::*;
+use rusqlite::{OptionalExtension, params};
+use wardline_org::{DeviceId, EnvelopeId, Timestamp, UserId, signer};
+use wardline_proto::{Message, v1};
+
+use super::{
+    Step,
+    attempt::{Attempts, Caution},
+    control,
+    event::Event,
+};
+use crate::{
+    audit::Action,
+    conversation::{self, Recipient},
+    directory::{ProvenSender, SenderLookup},
+    error::Error,
+    message::{
+        Direction, Priority, Proof, receipts,
+        rows::{self, NewMessage},
+    },
+    session::{
+        OpenFailure,
+        content::SIGNATURE_PURPOSE,
+        open::{Opened, OpenedContent, OpenedKey, open},
+    },
+    vault::BodySealer,
+};
+
+/// What became of a batch.
+#[derive(Debug, Default)]
+pub(crate) struct BatchOutcome {
+    /// Entries have to be fetched first; nothing was opened.
+    pub(crate) needs_directory: bool,
+    /// The cursor stands here now: everything up to it is dealt with.
+    pub(crate) dealt_with: u64,
+    /// The cursor has moved.
+    pub(crate) moved: bool,
+    /// Some of the batch is still to be dealt with.
+    pub(crate) left: bool,
+    /// Sequences that did not open and are to be fetched again.
+    pub(crate) doubtful: Vec<u64>,
+}
+
+/// Opens and applies a batch. `doubts` counts how often a sequence has been fetched and did not open.
+pub(crate) fn receive(
+    step: &mut Step<'_>,
+    attempts: &Attempts,
+    batch: &v1::ReceiveResponse,
+    doubts: &HashMap<u64, u32>,
+) -> Result<BatchOutcome, Error> {
+    let mut mailbox = Mailbox::load(step, &batch.epoch)?;
+    let mut new: Vec<&v1::Envelope> = batch
+        .envelopes
+        .iter()
+        .filter(|envelope| envelope.sequence > mailbox.sequence)
+        .collect();
+    new.sort_unstable_by_key(|envelope| envelope.sequence);
+    let last = new.last().map_or(mailbox.sequence, |last| last.sequence);
+    let (mut new, set_aside) = with_caution(attempts, &batch.epoch, new);
+    let Some(mut senders) = senders(step, &new)? else {
+        return Ok(BatchOutcome {
+            needs_directory: true,
+            ..BatchOutcome::default()
+        });
+    };
+    if let (Some(first), Some(last)) = (new.first(), new.last()) {
+        attempts.begin(&batch.epoch, first.sequence, last.sequence);
+    }
+    fail::fail_point!("wardline::inbox::opening");
+
+    let before = mailbox.sequence;
+    let mut doubtful = Vec::new();
+    let opened = open_whole(step, &mut new, &mut senders, doubts, &mut doubtful)?;
+    doubtful.sort_unstable();
+    let first_doubtful = doubtful.first().copied().unwrap_or(u64::MAX);
+    // Copied out of the step, so that the sealer does not hold on to it.
+    let context = step.context;
+    let sealer = context.body_sealer()?;
+    for (envelope, (sender, opened)) in new.iter().zip(senders.iter().zip(opened)) {
+        match opened {
+            Ok(inside) => {
+                let sender = sender.as_ref().ok_or(Error::Unknown)?;
+                apply(step, &sealer, envelope, sender, inside)?;
+            }
+            Err(_) if known_envelope(step, envelope)? => {}
+            Err(failure) => refuse(step, envelope, failure)?,
+        }
+        // It stays before what is to be fetched again; neighbours that come with it are known then.
+        if envelope.sequence < first_doubtful {
+            mailbox.sequence = envelope.sequence;
+        }
+    }
+    if let Some(poison) = set_aside {
+        refuse(step, poison, OpenFailure::Poison)?;
+        mailbox.sequence = poison.sequence;
+    }
+    mailbox.save(step)?;
+    Ok(BatchOutcome {
+        needs_directory: false,
+        dealt_with: mailbox.sequence,
+        moved: mailbox.sequence > before,
+        left: mailbox.sequence < last,
+        doubtful,
+    })
+}
+
+/// Opens what opens or is certainly broken. What may only be damaged on the way is taken out of the
+/// batch, and the rest is opened as if it had never been there.
+fn open_whole(
+    step: &mut Step<'_>,
+    new: &mut Vec<&v1::Envelope>,
+    senders: &mut Vec<Option<ProvenSender>>,
+    doubts: &HashMap<u64, u32>,
+    doubtful: &mut Vec<u64>,
+) -> Result<Vec<Result<Inside, OpenFailure>>, Error> {
+    loop {
+        step.connection.execute_batch("SAVEPOINT opening")?;
+        let opened = open_all(step, new, senders)?;
+        let mut whole = Vec::with_capacity(opened.len());
+        for (envelope, opened) in new.iter().zip(&opened) {
+            let fetched = doubts.get(&envelope.sequence).copied().unwrap_or(0);
+            whole
+                .push(opened.is_ok() || fetched >= MOST_FETCHES || known_envelope(step, envelope)?);
+        }
+        if whole.iter().all(|whole| *whole) {
+            step.connection.execute_batch("RELEASE opening")?;
+            return Ok(opened);
+        }
+        step.connection
+            .execute_batch("ROLLBACK TO opening; RELEASE opening")?;
+        step.memory.ratchets.job_failed();
+        let mut verdicts = whole.iter();
+        senders.retain(|_| verdicts.next().is_some_and(|whole| *whole));
+        let mut verdicts = whole.iter();
+        new.retain(|envelope| {
+            let whole = verdicts.next().is_some_and(|whole| *whole);
+            if !whole {
+                doubtful.push(envelope.sequence);
+            }
+            whole
+        });
+    }
+}
+
+/// How far the mailbox has been read.
+struct Mailbox {
+    epoch: Vec<u8>,
+    sequence: u64,
+}
+
+impl Mailbox {
+    /// The cursor in the numbering of `epoch`; a relay that numbers anew is read from the start.
+    fn load(step: &Step<'_>, epoch: &[u8]) -> Result<Self, Error> {
+        let (known, sequence) = position(step)?;
+        let sequence = if known == epoch { sequence } else { 0 };
+        Ok(Self {
+            epoch: epoch.to_vec(),
+            sequence,
+        })
+    }
+
+    fn save(&self, step: &Step<'_>) -> Result<(), Error> {
+        step.connection
+            .prepare_cached(
+                "INSERT INTO mailbox (singleton, epoch, sequence) VALUES (1, ?1, ?2)
+                 ON CONFLICT (singleton)
+                 DO UPDATE SET epoch = excluded.epoch, sequence = excluded.sequence",
+            )?
+            .execute(params![self.epoch, self.sequence])?;
+        Ok(())
+    }
+}
+
+/// Epoch and sequence up to which everything has been dealt with.
+pub(crate) fn position(step: &Step<'_>) -> Result<(Vec<u8>, u64), Error> {
+    Ok(step
+        .connection
+        .prepare_cached("SELECT epoch, sequence FROM mailbox")?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?
+        .unwrap_or_default())
+}
+
+/// After deaths while opening: one envelope only, and the one that killed alone not at all.
+fn with_caution<'e>(
+    attempts: &Attempts,
+    epoch: &[u8],
+    mut new: Vec<&'e v1::Envelope>,
+) -> (Vec<&'e v1::Envelope>, Option<&'e v1::Envelope>) {
+    let Some(first) = new.first().copied() else {
+        return (new, None);
+    };
+    match attempts.caution(epoch, first.sequence) {
+        Caution::None => (new, None),
+        Caution::OneByOne => {
+            new.truncate(1);
+            (new, None)
+        }
+        Caution::SetAside => (Vec::new(), Some(first)),
+    }
+}
+
+/// The proven sender of each envelope (`None`: the directory refutes the hint), or nothing at all
+/// when entries have to be fetched first.
+fn senders(
+    step: &mut Step<'_>,
+    envelopes: &[&v1::Envelope],
+) -> Result<Option<Vec<Option<ProvenSender>>>, Error> {
+    let mut senders = Vec::with_capacity(envelopes.len());
+    let mut complete = true;
+    for envelope in envelopes {
+        let hint = UserId::new(envelope.sender_user_id.clone())
+            .ok()
+            .zip(DeviceId::from_slice(&envelope.sender_device).ok());
+        let Some((user, device)) = hint else {
+            senders.push(None);
+            continue;
+        };
+        match step
+            .memory
+            .directory
+            .sender(step.connection, &user, device)?
+        {
+            SenderLookup::Proven(sender) => senders.push(Some(sender)),
+            SenderLookup::Refuted => senders.push(None),
+            SenderLookup::Ask(key) => {
+                step.memory.wanted_entries.insert(key);
+                complete = false;
+            }
+        }
+    }
+    Ok(complete.then_some(senders))
+}
+
+/// An envelope's inside, checked as far as it can be without touching tables.
+enum Inside {
+    Content(Box<OpenedContent>),
+    Control(v1::Control),
+}
+
+/// Olm one by one, then contents and signatures on every core.
+fn open_all(
+    step: &mut Step<'_>,
+    envelopes: &[&v1::Envelope],
+    senders: &[Option<ProvenSender>],
+) -> Result<Vec<Result<Inside, OpenFailure>>, Error> {
+    let us = step.us();
+    let mut olm = Vec::with_capacity(envelopes.len());
+    for (envelope, sender) in envelopes.iter().zip(senders) {
+        olm.push(open_olm(step, envelope, sender.as_ref())?);
+    }
+    let mut inside: Vec<Result<Inside, OpenFailure>> = olm
+        .into_par_iter()
+        .zip(envelopes.par_iter())
+        .map(|(opened, envelope)| match opened? {
+            Opened::Control(control) => Ok(Inside::Control(control)),
+            Opened::Key(key) => open_content(&key, envelope, us),
+        })
+        .collect();
+    verify_authors(&mut inside, senders);
+    Ok(inside)
+}
+
+fn open_olm(
+    step: &mut Step<'_>,
+    envelope: &v1::Envelope,
+    sender: Option<&ProvenSender>,
+) -> Result<Result<Opened, OpenFailure>, Error> {
+    let (Some(sender), Ok(device)) = (sender, DeviceId::from_slice(&envelope.sender_device)) else {
+        return Ok(Err(OpenFailure::UnknownSender));
+    };
+    let Some(key) = &envelope.key else {
+        return Ok(Err(OpenFailure::Malformed));
+    };
+    let (us, now) = (step.us(), step.now());
+    let ratchets = &mut step.memory.ratchets;
+    Ok(open(
+        ratchets,
+        step.connection,
+        us,
+        sender.as_sender(device),
+        key,
+        now,
+    )?)
+}
+
+fn open_content(
+    key: &OpenedKey,
+    envelope: &v1::Envelope,
+    us: DeviceId,
+) -> Result<Inside, OpenFailure> {
+    key.content(&envelope.content, us)
+        .map(|content| Inside::Content(Box::new(content)))
+}
+
+/// Verifies the authors' signatures of a batch together; a bad one costs its own message only.
+fn verify_authors(inside: &mut [Result<Inside, OpenFailure>], senders: &[Option<ProvenSender>]) {
+    let mut places = Vec::new();
+    let mut claims = Vec::new();
+    for (place, (inside, sender)) in inside.iter().zip(senders).enumerate() {
+        if let (Ok(Inside::Content(opened)), Some(sender)) = (inside, sender) {
+            places.push(place);
+            claims.push(signer::Signed {
+                public_key: sender.ed25519,
+                purpose: SIGNATURE_PURPOSE,
+                message: &opened.signed.content,
+                signature: &opened.signed.signature,
+            });
+        }
+    }
+    let verdicts = signer::verify_many(&claims);
+    drop(claims);
+    for (place, verdict) in places.into_iter().zip(verdicts) {
+        if verdict.is_err()
+            && let Some(slot) = inside.get_mut(place)
+        {
+            *slot = Err(OpenFailure::BadSignature);
+        }
+    }
+}
+
+/// Applies one opened envelope; what contradicts the directory is refused, not applied.
+fn apply(
+    step: &mut Step<'_>,
+    sealer: &BodySealer<'_>,
+    envelope: &v1::Envelope,
+    sender: &ProvenSender,
+    inside: Inside,
+) -> Result<(), Error> {
+    note_envelope(step, envelope)?;
+    match inside {
+        Inside::Content(opened) => match place(step, sender, &opened) {
+            Some(place) => keep(step, sealer, sender, &opened, place),
+            None => refuse(step, envelope, OpenFailure::BindingBroken),
+        },
+        Inside::Control(control) => {
+            let device =
+                DeviceId::from_slice(&envelope.sender_device).map_err(|_| Error::Unknown)?;
+            control::apply(step, device, sender, control)
+        }
+    }
+}
+
+/// Where a content belongs, if what it says about its conversation and author is true.
+struct Place {
+    recipient: Recipient,
+    direction: Direction,
+}
+
+fn place(step: &Step<'_>, sender: &ProvenSender, opened: &OpenedContent) -> Option<Place> {
+    let identity = &step.context.identity;
+    let content = &opened.content;
+    if content.organization != identity.organization.as_str()
+        || content.sender_user_id != sender.user.as_str()
+    {
+        return None;
+    }
+    let recipient = Recipient::parse(content.conversation.as_ref()?, &identity.user_id)?;
+    // In a direct conversation the author is one of the two: us on another device, or the other.
+    if let Recipient::Person(other) = &recipient
+        && sender.user != *other
+        && sender.user != identity.user_id
+    {
+        return None;
+    }
+    let expected = recipient.conversation(&identity.organization, &identity.user_id);
+    if expected != opened.binding.conversation_id {
+        return None;
+    }
+    let direction = if sender.user == identity.user_id {
+        Direction::OwnOtherDevice
+    } else {
+        Direction::Incoming
+    };
+    Some(Place {
+        recipient,
+        direction,
+    })
+}
+
+fn keep(
+    step: &mut Step<'_>,
+    sealer: &BodySealer<'_>,
+    sender: &ProvenSender,
+    opened: &OpenedContent,
+    place: Place,
+) -> Result<(), Error> {
+    let content = &opened.content;
+    let message_id = opened.binding.message_id;
+    let conversation_id = opened.binding.conversation_id;
+    let us = step.context.identity.user_id.clone();
+    let reference = place.recipient.reference(&us, None);
+    let row = conversation::ensure(step.connection, conversation_id, &reference)?;
+    let priority = Priority::from_wire(content.priority);
+    let place_id = rows::place_id(opened.sender, message_id);
+    let body = sealer.seal(rows::body_place(&place_id), &opened.signed.encode_to_vec())?;
+    let inserted = rows::insert(
+        step.connection,
+        &NewMessage {
+            message_id,
+            sender_device: opened.sender,
+            sender_user: &sender.user,
+            conversation: row,
+            direction: place.direction,
+            proof: if sender.active {
+                Proof::Proven
+            } else {
+                Proof::Revoked
+            },
+            priority,
+            created_at: Timestamp::from_millis(content.created_at_ms),
+            arrived_at: step.now(),
+            content_hash: Some(opened.content_hash),
+            body: &body,
+        },
+    )?;
+    let incoming = place.direction == Direction::Incoming;
+    if incoming {
+        // Also for one that is here already: its author seems not to know.
+        let hash = opened.content_hash;
+        let kind = v1::ReceiptKind::Delivered;
+        let author = sender.user.as_str();
+        receipts::queue(
+            step.connection,
+            author,
+            message_id,
+            hash.as_bytes(),
+            kind,
+            step.now(),
+        )?;
+        step.outgoing_changed();
+    }
+    if inserted.is_none() {
+        return Ok(());
+    }
+    step.audit(Action::MessageOpened, message_id.as_bytes())?;
+    step.conversation_changed(row);
+    if incoming {
+        step.emit(&Event::MessageArrived {
+            message: message_id,
+            conversation: conversation_id,
+            tier: priority.into(),
+        })?;
+    }
+    Ok(())
+}
+
+/// Remembers an opened envelope, so that the relay's repetitions are known as such.
+fn note_envelope(step: &Step<'_>, envelope: &v1::Envelope) -> Result<(), Error> {
+    step.connection
+        .prepare_cached(
+            "INSERT INTO opened_envelope (sender_device, envelope_id, at) VALUES (?1, ?2, ?3)
+             ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![
+            envelope.sender_device,
+            envelope.envelope_id,
+            step.now().as_millis()
+        ])?;
+    Ok(())
+}
+
+fn known_envelope(step: &Step<'_>, envelope: &v1::Envelope) -> Result<bool, Error> {
+    Ok(step
+        .connection
+        .prepare_cached(
+            "SELECT 1 FROM opened_envelope WHERE sender_device = ?1 AND envelope_id = ?2",
+        )?
+        .exists(params![envelope.sender_device, envelope.envelope_id])?)
+}
+
+/// Keeps the fact that an envelope did not open; what its sender can cure is asked for later.
+fn refuse(step: &mut Step<'_>, envelope: &v1::Envelope, failure: OpenFailure) -> Result<(), Error> {
+    tracing::warn!(
+        cause = failure.code(),
+        sequence = envelope.sequence,
+        "an envelope did not open"
+    );
+    // Ids that are not ids are not worth a row: nobody could be asked.
+    let curable = failure.healable()
+        && EnvelopeId::from_slice(&envelope.envelope_id).is_ok()
+        && DeviceId::from_slice(&envelope.sender_device).is_ok();
+    step.connection
+        .prepare_cached(
+            "INSERT INTO refused_envelope (envelope_id, sender_device, sender_user, at, cause, curable)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![
+            envelope.envelope_id,
+            envelope.sender_device,
+            envelope.sender_user_id,
+            step.now().as_millis(),
+            failure as i64,
+            curable
+        ])?;
+    step.audit(Action::EnvelopeRefused, &envelope.envelope_id)?;
+    step.outgoing_changed();
+    step.emit(&Event::EnvelopeRefused {
+        code: failure.code().to_owned(),
+        healing: curable,
+    })
+}
+
+/// An envelope that does not open is fetched so often again. Damage on the way strikes at random, and
+/// control traffic that is believed to be broken is not sealed again.
+const MOST_FETCHES: u32 = 4;

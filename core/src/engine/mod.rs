@@ -1,0 +1,208 @@
+//! The machine: every step of sending and receiving as a function of the transaction, the time and
+//! its input.
+//!
+//! The contract, stated once: a step gets a [`Step`] (the open transaction, what is cached beside it,
+//! who we are, the time) and its input; it changes rows and caches and answers what the shell has to
+//! do next. It makes no call, reads no clock, starts no task. Its changes become true together, when
+//! the transaction commits, or not at all.
+//!
+//! * [`outbox`]: from a draft to a sealed message, for the [`audience`] that the directory proves;
+//!   [`posting`]: sealed submissions, and what the relay said of them.
+//! * [`inbox`]: from a batch of envelopes to messages; [`control`]: what devices tell each other.
+//! * [`upkeep`]: keys to offer, receipts to seal, envelopes to ask for again.
+//! * [`event`]: what the app is told.
+//!
+//! Not its concern: the network and the loop, which are `client`'s.
+
+pub(crate) mod attempt;
+mod audience;
+pub(crate) mod control;
+pub(crate) mod event;
+pub(crate) mod inbox;
+pub(crate) mod outbox;
+pub(crate) mod posting;
+pub(crate) mod reseal;
+pub(crate) mod upkeep;
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
+
+use rusqlite::Connection;
+use tokio::sync::broadcast;
+use wardline_org::{DeviceId, EntryKey, Timestamp};
+use wardline_sqlite::{Companion, Work};
+
+use crate::{
+    audit::{self, Action},
+    directory::Directory,
+    error::Error,
+    session::{identity::DeviceIdentity, ratchets::Ratchets},
+    vault::{BodySealer, ReadingKeys, ReadingPublicKey},
+};
+
+/// What lives beside the database on the writer's thread.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    pub(crate) ratchets: Ratchets,
+    pub(crate) directory: Directory,
+    /// Entries that somebody waits for.
+    pub(crate) wanted_entries: BTreeSet<EntryKey>,
+    /// Devices that somebody waits for a session with.
+    pub(crate) wanted_keys: BTreeSet<DeviceId>,
+    /// Devices that had no key to offer, and when we asked.
+    pub(crate) keyless: HashMap<DeviceId, Timestamp>,
+    /// Devices whose session failed us, until a new one is there.
+    pub(crate) broken_sessions: BTreeSet<DeviceId>,
+    /// Devices with a new session that has not been used to ask for what failed.
+    pub(crate) fresh_sessions: BTreeSet<DeviceId>,
+    changed: Changes,
+    listeners: broadcast::Sender<Changes>,
+}
+
+/// Which parts of the store a commit has changed, for live queries and the loop.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Changes {
+    /// Rows of conversations with new or changed messages.
+    pub(crate) conversations: BTreeSet<i64>,
+    /// There are new events.
+    pub(crate) events: bool,
+    /// There is something to send.
+    pub(crate) outgoing: bool,
+    /// Another process has written: anything may have changed.
+    pub(crate) everything: bool,
+}
+
+impl Memory {
+    pub(crate) fn new(listeners: broadcast::Sender<Changes>) -> Self {
+        Self {
+            ratchets: Ratchets::default(),
+            directory: Directory::default(),
+            wanted_entries: BTreeSet::new(),
+            wanted_keys: BTreeSet::new(),
+            keyless: HashMap::new(),
+            broken_sessions: BTreeSet::new(),
+            fresh_sessions: BTreeSet::new(),
+            changed: Changes::default(),
+            listeners,
+        }
+    }
+}
+
+impl Companion for Memory {
+    fn begun(&mut self, foreign: bool) {
+        if foreign {
+            self.ratchets.forget();
+            self.directory.forget();
+            self.changed.everything = true;
+        }
+    }
+
+    fn job_failed(&mut self) {
+        self.ratchets.job_failed();
+        self.directory.forget();
+    }
+
+    fn committed(&mut self) {
+        self.ratchets.committed();
+        let changed = std::mem::take(&mut self.changed);
+        if changed != Changes::default() {
+            // Nobody listening is fine.
+            let _ = self.listeners.send(changed);
+        }
+    }
+
+    fn lost(&mut self) {
+        self.ratchets.forget();
+        self.directory.forget();
+        self.changed = Changes::default();
+    }
+}
+
+/// What a step knows about its client; a snapshot from outside the transaction.
+#[derive(Debug, Clone)]
+pub(crate) struct Context {
+    pub(crate) identity: DeviceIdentity,
+    /// There while a person reads.
+    pub(crate) reading: Option<Arc<ReadingKeys>>,
+    pub(crate) reading_public: ReadingPublicKey,
+    /// The relay has confirmed since this open that the store is not an old copy.
+    pub(crate) checkpoint_confirmed: bool,
+    /// The head was confirmed as the newest within the policy's refresh time.
+    pub(crate) head_confirmed: bool,
+    pub(crate) now: Timestamp,
+}
+
+impl Context {
+    /// Seals bodies for the person, whether or not the person is there.
+    pub(crate) fn body_sealer(&self) -> Result<BodySealer<'_>, Error> {
+        Ok(match &self.reading {
+            Some(keys) => BodySealer::reading(keys),
+            None => BodySealer::locked_batch(&self.reading_public)?,
+        })
+    }
+}
+
+/// One step's view of the world.
+pub(crate) struct Step<'a> {
+    pub(crate) connection: &'a Connection,
+    pub(crate) memory: &'a mut Memory,
+    pub(crate) context: &'a Context,
+}
+
+impl Step<'_> {
+    pub(crate) fn now(&self) -> Timestamp {
+        self.context.now
+    }
+
+    pub(crate) fn us(&self) -> DeviceId {
+        self.context.identity.device_id
+    }
+
+    pub(crate) fn audit(&self, action: Action, subject: &[u8]) -> Result<(), Error> {
+        Ok(audit::record(self.connection, self.now(), action, subject)?)
+    }
+
+    pub(crate) fn emit(&mut self, event: &event::Event) -> Result<(), Error> {
+        self.memory.changed.events = true;
+        Ok(event::emit(self.connection, self.now(), event)?)
+    }
+
+    /// Asks for a session with a device, unless it had no key to offer a short while ago. The entry that
+    /// lists it must be proven under the current head: its keys are held against that.
+    pub(crate) fn want_session(&mut self, device: DeviceId) {
+        let asked = self.memory.keyless.get(&device);
+        if asked.is_none_or(|at| self.context.now.saturating_since(*at) >= KEYLESS_PAUSE) {
+            self.memory.wanted_keys.insert(device);
+        }
+    }
+
+    pub(crate) fn conversation_changed(&mut self, conversation: i64) {
+        self.memory.changed.conversations.insert(conversation);
+    }
+
+    pub(crate) fn outgoing_changed(&mut self) {
+        self.memory.changed.outgoing = true;
+    }
+}
+
+/// Runs one step as a job of the writer: whatever ratchets it moved are written before it ends.
+pub(crate) fn run<T>(
+    work: &mut Work<'_, Memory>,
+    context: &Context,
+    step: impl FnOnce(&mut Step<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let connection = work.connection;
+    let answer = step(&mut Step {
+        connection,
+        memory: &mut *work.companion,
+        context,
+    })?;
+    work.companion.ratchets.flush(connection)?;
+    Ok(answer)
+}
+
+/// How long to wait before asking again for the keys of a device that had none.
+const KEYLESS_PAUSE: Duration = Duration::from_secs(300);

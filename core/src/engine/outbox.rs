@@ -1,0 +1,438 @@
+//! The way out, first half: from a draft to a sealed message.
+//!
+//! A message is durable before anything else happens to it. It is sealed in the same transaction when
+//! the directory is fresh and every device has a session; otherwise it waits in `outbox` and says what
+//! it waits for (entries, keys), until [`seal_waiting`] finds everything there. Recipients are frozen
+//! at that moment: their list is part of what is signed.
+//!
+//! Who they are is [`super::audience`]'s concern, and what is sealed goes to [`super::posting`].
+
+use std::time::Duration;
+
+use rusqlite::{OptionalExtension, params};
+use wardline_org::{DeviceId, Timestamp, person::PersonStatus, trust::Freshness};
+use wardline_proto::{Message, v1};
+
+use super::{KEYLESS_PAUSE, Step, audience, posting};
+use crate::{
+    audit::Action,
+    conversation::{self, Recipient},
+    directory::Lookup,
+    error::{Error, SendError},
+    id::{ConversationId, MessageId},
+    message::{
+        Direction, Draft, FailureCause, Proof, TEXT,
+        lifecycle::Happening,
+        rows::{self, NewMessage},
+    },
+    policy,
+    session::content::{self, ContentKey, SealedContent},
+    store::StoreError,
+};
+
+/// Takes a draft: durable, and sealed too if nothing is missing. Answers its id.
+pub(crate) fn send(step: &mut Step<'_>, draft: &Draft) -> Result<MessageId, Error> {
+    if let Some(known) = sent_before(step, draft)? {
+        return Ok(known);
+    }
+    let rules = step.memory.directory.policy(step.connection)?;
+    policy::check_text(&draft.text, &rules)?;
+    if draft
+        .idempotency_key
+        .as_ref()
+        .is_some_and(|key| key.len() > MOST_KEY_BYTES)
+    {
+        return Err(SendError::IdempotencyKeyTooLong.into());
+    }
+    refuse_hopeless(step, &draft.recipient)?;
+
+    let identity = &step.context.identity;
+    let (user, organization) = (identity.user_id.clone(), identity.organization.clone());
+    let message_id = MessageId::generate(step.now());
+    let conversation_id = draft.recipient.conversation(&organization, &user);
+    let reference = draft.recipient.reference(&user, None);
+    let row = conversation::ensure(step.connection, conversation_id, &reference)?;
+    let content = write(step, draft, message_id, conversation_id);
+    let sealed_body = seal_body(
+        step,
+        message_id,
+        &v1::SignedContent {
+            content: content.encode_to_vec(),
+            signature: Vec::new(),
+        },
+    )?;
+    let sequence = rows::insert(
+        step.connection,
+        &NewMessage {
+            message_id,
+            sender_device: step.us(),
+            sender_user: &user,
+            conversation: row,
+            direction: Direction::Outgoing,
+            proof: Proof::Proven,
+            priority: draft.priority,
+            created_at: step.now(),
+            arrived_at: step.now(),
+            content_hash: None,
+            body: &sealed_body,
+        },
+    )?
+    .ok_or(StoreError::Damaged { what: "message id" })?;
+    if let Some(key) = &draft.idempotency_key {
+        step.connection
+            .prepare_cached("INSERT INTO idempotency (key, message) VALUES (?1, ?2)")?
+            .execute(params![key, sequence])?;
+    }
+    step.audit(Action::MessageQueued, message_id.as_bytes())?;
+    step.connection
+        .prepare_cached("INSERT INTO outbox (message, content, queued_at) VALUES (?1, ?2, ?3)")?
+        .execute(params![
+            sequence,
+            content.encode_to_vec(),
+            step.now().as_millis()
+        ])?;
+    seal_one(step, sequence)?;
+    step.conversation_changed(row);
+    step.outgoing_changed();
+    Ok(message_id)
+}
+
+/// Seals whatever waits and can be sealed now; answers how many messages still wait.
+pub(crate) fn seal_waiting(step: &mut Step<'_>) -> Result<usize, Error> {
+    let waiting: Vec<i64> = step
+        .connection
+        .prepare_cached(
+            "SELECT message FROM outbox WHERE not_before <= ?1 ORDER BY message LIMIT ?2",
+        )?
+        .query_map(
+            params![step.now().as_millis(), MOST_SEALED_AT_ONCE],
+            |row| row.get(0),
+        )?
+        .collect::<Result<_, _>>()?;
+    for message in waiting {
+        match seal_one(step, message) {
+            // One row that cannot be read must not hold up the others.
+            Err(Error::Store(StoreError::Damaged { what })) => {
+                tracing::error!(what, "a waiting message cannot be sealed");
+                postpone(step, message, DAMAGED_PAUSE)?;
+            }
+            sealed => sealed?,
+        }
+    }
+    Ok(step
+        .connection
+        .prepare_cached("SELECT count(*) FROM outbox")?
+        .query_row([], |row| row.get(0))?)
+}
+
+fn sent_before(step: &Step<'_>, draft: &Draft) -> Result<Option<MessageId>, Error> {
+    let Some(key) = &draft.idempotency_key else {
+        return Ok(None);
+    };
+    let known: Option<Vec<u8>> = step
+        .connection
+        .prepare_cached(
+            "SELECT m.message_id FROM idempotency i JOIN message m ON m.sequence = i.message
+             WHERE i.key = ?1",
+        )?
+        .query_row(params![key], |row| row.get(0))
+        .optional()?;
+    known
+        .map(|id| {
+            MessageId::from_slice(&id).map_err(|_| StoreError::Damaged { what: "message" }.into())
+        })
+        .transpose()
+}
+
+/// Says at once what is certain: that the directory has no such recipient.
+fn refuse_hopeless(step: &mut Step<'_>, recipient: &Recipient) -> Result<(), Error> {
+    if matches!(recipient, Recipient::Person(person) if *person == step.context.identity.user_id) {
+        return Err(SendError::OnlySelf.into());
+    }
+    let known = step
+        .memory
+        .directory
+        .entry(step.connection, &audience::key_of(recipient))?;
+    let hopeless = match known {
+        Lookup::Absent => true,
+        Lookup::Present(entry) => match recipient {
+            Recipient::Person(_) => entry
+                .person()
+                .is_none_or(|person| person.status != PersonStatus::Active),
+            Recipient::Team(_) => entry.care_team().is_none_or(|team| !team.active),
+        },
+        Lookup::Unproven(_) => false,
+    };
+    if hopeless {
+        Err(SendError::NoSuchRecipient.into())
+    } else {
+        Ok(())
+    }
+}
+
+/// The content of a draft, without what is only known when it is sealed.
+fn write(
+    step: &Step<'_>,
+    draft: &Draft,
+    message_id: MessageId,
+    conversation_id: ConversationId,
+) -> v1::Content {
+    let identity = &step.context.identity;
+    v1::Content {
+        version: CONTENT_VERSION,
+        organization: identity.organization.to_string(),
+        message_id: message_id.as_bytes().to_vec(),
+        conversation_id: conversation_id.as_bytes().to_vec(),
+        conversation: Some(draft.recipient.reference(&identity.user_id, None)),
+        sender_user_id: identity.user_id.to_string(),
+        sender_device: identity.device_id.to_vec(),
+        created_at_ms: step.now().as_millis(),
+        type_uri: TEXT.to_owned(),
+        body: v1::TextBody {
+            text: draft.text.clone(),
+        }
+        .encode_to_vec(),
+        fallback_text: String::new(),
+        priority: draft.priority as i32,
+        patient: draft.patient.as_ref().map(|patient| v1::PatientContext {
+            identifiers: patient
+                .identifiers
+                .iter()
+                .map(|id| v1::PatientIdentifier {
+                    system: id.system.clone(),
+                    value: id.value.clone(),
+                })
+                .collect(),
+            display_name: patient.name.clone(),
+            encounter: patient.encounter.clone(),
+        }),
+        ..Default::default()
+    }
+}
+
+/// Seals one waiting message as far as possible.
+fn seal_one(step: &mut Step<'_>, message: i64) -> Result<(), Error> {
+    if !may_seal(step)? {
+        return Ok(());
+    }
+    let waiting: Option<Waiting> = step
+        .connection
+        .prepare_cached(
+            "SELECT content, signed, content_key, queued_at FROM outbox WHERE message = ?1",
+        )?
+        .query_row(params![message], |row| {
+            Ok(Waiting {
+                content: row.get(0)?,
+                signed: row.get(1)?,
+                key: row.get(2)?,
+                queued_at: Timestamp::from_millis(row.get(3)?),
+            })
+        })
+        .optional()?;
+    match waiting {
+        Some(Waiting {
+            content: Some(content),
+            ..
+        }) => {
+            let content = v1::Content::decode(content.as_slice())
+                .map_err(|_| StoreError::Damaged { what: "outbox" })?;
+            seal_first(step, message, content)
+        }
+        Some(Waiting {
+            signed: Some(signed),
+            key: Some(key),
+            queued_at,
+            ..
+        }) => seal_rest(step, message, &signed, &key, queued_at),
+        Some(_) => Err(StoreError::Damaged { what: "outbox" }.into()),
+        None => Ok(()),
+    }
+}
+
+/// A row of `outbox`: a content before its recipients are frozen, or a signed one after.
+struct Waiting {
+    content: Option<Vec<u8>>,
+    signed: Option<Vec<u8>>,
+    key: Option<Vec<u8>>,
+    queued_at: Timestamp,
+}
+
+fn postpone(step: &Step<'_>, message: i64, pause: Duration) -> Result<(), Error> {
+    step.connection
+        .prepare_cached("UPDATE outbox SET not_before = ?2 WHERE message = ?1")?
+        .execute(params![message, (step.now() + pause).as_millis()])?;
+    Ok(())
+}
+
+/// Nothing is sealed from an old copy of the store, nor under a directory that may be outdated.
+fn may_seal(step: &mut Step<'_>) -> Result<bool, Error> {
+    if !step.context.checkpoint_confirmed || !step.context.head_confirmed {
+        return Ok(false);
+    }
+    let now = step.now();
+    let freshness = step.memory.directory.freshness(step.connection, now)?;
+    Ok(freshness != Freshness::BeyondOfflineLimit)
+}
+
+/// Freezes the recipients, signs, encrypts and seals for every device there is a session with.
+fn seal_first(step: &mut Step<'_>, message: i64, mut content: v1::Content) -> Result<(), Error> {
+    let us = step.context.identity.user_id.clone();
+    let recipient = content
+        .conversation
+        .as_ref()
+        .and_then(|reference| Recipient::parse(reference, &us))
+        .ok_or(StoreError::Damaged { what: "outbox" })?;
+    let Some(audience) = audience::of(step, &recipient)? else {
+        return Ok(());
+    };
+    let missing = audience::without_session(step, &audience.devices)?;
+    if missing
+        .iter()
+        .any(|device| !step.memory.keyless.contains_key(device))
+    {
+        for device in missing {
+            step.want_session(device);
+        }
+        return Ok(());
+    }
+
+    let (head_version, head_hash) = step
+        .memory
+        .directory
+        .head(step.connection)?
+        .ok_or(Error::NotEnrolled)?;
+    let mut devices: Vec<DeviceId> = audience.devices.iter().map(|(device, _)| *device).collect();
+    devices.sort_unstable();
+    content.conversation = Some(recipient.reference(&us, audience.team_entry));
+    content.head_version = head_version;
+    content.head_hash = head_hash.as_bytes().to_vec();
+    content.recipient_devices = devices.iter().map(|device| device.to_vec()).collect();
+    for (device, user) in &audience.devices {
+        rows::add_recipient(step.connection, message, *device, user)?;
+    }
+    for (user, cause) in &audience.unreachable {
+        rows::add_unreachable(step.connection, message, user, *cause)?;
+    }
+    let signed = content::sign(&step.context.identity, &content);
+    let sealed = ContentKey::generate()?
+        .seal(&signed)
+        .ok_or(StoreError::Damaged { what: "content" })?;
+    let message_id = MessageId::from_slice(&content.message_id)
+        .map_err(|_| StoreError::Damaged { what: "outbox" })?;
+    keep_sealed(step, message, message_id, &signed, &sealed)?;
+    posting::submit(step, message, &content, &sealed, &devices)?;
+    step.audit(Action::MessageSealed, message_id.as_bytes())?;
+    if missing.is_empty() {
+        step.connection
+            .prepare_cached("DELETE FROM outbox WHERE message = ?1")?
+            .execute(params![message])?;
+    } else {
+        step.connection
+            .prepare_cached(
+                "UPDATE outbox SET content = NULL, signed = ?2, content_key = ?3, not_before = ?4
+                 WHERE message = ?1",
+            )?
+            .execute(params![
+                message,
+                signed.encode_to_vec(),
+                sealed.key.as_bytes(),
+                (step.now() + KEYLESS_PAUSE).as_millis()
+            ])?;
+    }
+    Ok(())
+}
+
+/// Seals the same content for devices of the frozen list that had no key before.
+fn seal_rest(
+    step: &mut Step<'_>,
+    message: i64,
+    signed: &[u8],
+    key: &[u8],
+    queued_at: Timestamp,
+) -> Result<(), Error> {
+    let damaged = || StoreError::Damaged { what: "outbox" };
+    let signed = v1::SignedContent::decode(signed).map_err(|_| damaged())?;
+    let content = v1::Content::decode(signed.content.as_slice()).map_err(|_| damaged())?;
+    let sealed = ContentKey::from_slice(key)
+        .and_then(|key| key.seal(&signed))
+        .ok_or_else(damaged)?;
+    let unsealed = audience::unsealed_devices(step, message)?;
+    let asked_before = step.memory.wanted_entries.len();
+    let queued = audience::still_active(step, message, unsealed)?;
+    if step.memory.wanted_entries.len() > asked_before {
+        return Ok(());
+    }
+    let missing = audience::without_session(step, &queued)?;
+    let ready: Vec<DeviceId> = queued
+        .iter()
+        .map(|(device, _)| *device)
+        .filter(|device| !missing.contains(device))
+        .collect();
+    if !ready.is_empty() {
+        posting::submit(step, message, &content, &sealed, &ready)?;
+    }
+    let rules = step.memory.directory.policy(step.connection)?;
+    let given_up = step.now().saturating_since(queued_at) > rules.reseal_window();
+    if missing.is_empty() || given_up {
+        for device in &missing {
+            let cause = Some(FailureCause::NoKeys);
+            rows::advance(
+                step.connection,
+                message,
+                *device,
+                Happening::GivenUp,
+                cause,
+                step.now(),
+            )?;
+        }
+        step.connection
+            .prepare_cached("DELETE FROM outbox WHERE message = ?1")?
+            .execute(params![message])?;
+    } else {
+        for device in missing {
+            step.want_session(device);
+        }
+        postpone(step, message, KEYLESS_PAUSE)?;
+    }
+    Ok(())
+}
+
+/// Keeps what is needed to show the message, prove it and seal it again.
+fn keep_sealed(
+    step: &mut Step<'_>,
+    message: i64,
+    message_id: MessageId,
+    signed: &v1::SignedContent,
+    sealed: &SealedContent,
+) -> Result<(), Error> {
+    let body = seal_body(step, message_id, signed)?;
+    let place = rows::place_id(step.us(), message_id);
+    let key = step
+        .context
+        .body_sealer()?
+        .seal(rows::content_key_place(&place), sealed.key.as_bytes())?;
+    step.connection
+        .prepare_cached(
+            "UPDATE message SET body = ?2, content_key = ?3, content_hash = ?4 WHERE sequence = ?1",
+        )?
+        .execute(params![message, body, key, sealed.hash.as_bytes()])?;
+    Ok(())
+}
+
+fn seal_body(
+    step: &Step<'_>,
+    message_id: MessageId,
+    signed: &v1::SignedContent,
+) -> Result<Vec<u8>, Error> {
+    let place = rows::place_id(step.us(), message_id);
+    Ok(step
+        .context
+        .body_sealer()?
+        .seal(rows::body_place(&place), &signed.encode_to_vec())?)
+}
+
+const CONTENT_VERSION: u32 = 1;
+const MOST_KEY_BYTES: usize = 128;
+/// Bounds one transaction of a long queue.
+const MOST_SEALED_AT_ONCE: i64 = 64;
+const DAMAGED_PAUSE: Duration = Duration::from_secs(3600);

@@ -1,0 +1,197 @@
+//! The way out, second half: sealed submissions, and what the relay said of them.
+//!
+//! A submission is sealed once and kept as bytes: however often it has to be posted, it is the same
+//! envelope with the same id, and the relay takes it once.
+
+use rusqlite::{OptionalExtension, params};
+use wardline_org::{DeviceId, EnvelopeId, Hash, Timestamp};
+use wardline_proto::{Message, v1};
+
+use super::{Step, event::Event};
+use crate::{
+    error::Error,
+    id::{ConversationId, MessageId},
+    message::{FailureCause, Priority, lifecycle::Happening, rows},
+    session::{
+        content::SealedContent,
+        seal::{Binding, Plain, recipients_hash},
+    },
+    store::StoreError,
+};
+
+/// The submissions to post next, within what one request should carry.
+pub(crate) fn to_post(step: &mut Step<'_>) -> Result<Vec<v1::Submission>, Error> {
+    let mut statement = step
+        .connection
+        .prepare_cached("SELECT body FROM submission ORDER BY id LIMIT ?1")?;
+    let mut rows = statement.query(params![MOST_SUBMISSIONS])?;
+    let mut submissions = Vec::new();
+    let mut size = 0;
+    while let Some(row) = rows.next()? {
+        let body: Vec<u8> = row.get(0)?;
+        size += body.len();
+        if size > MOST_BYTES && !submissions.is_empty() {
+            break;
+        }
+        submissions.push(
+            v1::Submission::decode(body.as_slice())
+                .map_err(|_| StoreError::Damaged { what: "submission" })?,
+        );
+    }
+    Ok(submissions)
+}
+
+/// Takes in what the relay said of posted submissions.
+pub(crate) fn posted(step: &mut Step<'_>, answer: &v1::SendResponse) -> Result<(), Error> {
+    for outcome in &answer.outcomes {
+        let posted: Option<Option<i64>> = step
+            .connection
+            .prepare_cached("DELETE FROM submission WHERE envelope_id = ?1 RETURNING message")?
+            .query_row(params![outcome.envelope_id], |row| row.get(0))
+            .optional()?;
+        let Some(Some(message)) = posted else {
+            continue;
+        };
+        let accepted_at = Timestamp::from_millis(outcome.accepted_at_ms);
+        step.connection
+            .prepare_cached("UPDATE sent_envelope SET posted_at = ?2 WHERE envelope_id = ?1")?
+            .execute(params![outcome.envelope_id, step.now().as_millis()])?;
+        let devices: Vec<Vec<u8>> = step
+            .connection
+            .prepare_cached("SELECT device_id FROM envelope_device WHERE envelope_id = ?1")?
+            .query_map(params![outcome.envelope_id], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        for device in devices
+            .iter()
+            .filter_map(|device| DeviceId::from_slice(device).ok())
+        {
+            let refusal = outcome
+                .refused
+                .iter()
+                .find(|refused| refused.device_id == device.as_bytes());
+            let (happening, cause) = match refusal {
+                None => (Happening::Posted, None),
+                Some(refused) => (Happening::Refused, Some(cause_of(refused.reason()))),
+            };
+            rows::advance(
+                step.connection,
+                message,
+                device,
+                happening,
+                cause,
+                accepted_at,
+            )?;
+        }
+        announce_sent(step, message)?;
+    }
+    Ok(())
+}
+
+fn announce_sent(step: &mut Step<'_>, message: i64) -> Result<(), Error> {
+    let (message_id, conversation, conversation_id): (Vec<u8>, i64, Vec<u8>) = step
+        .connection
+        .prepare_cached(
+            "SELECT m.message_id, m.conversation, c.conversation_id
+             FROM message m JOIN conversation c ON c.id = m.conversation WHERE m.sequence = ?1",
+        )?
+        .query_row(params![message], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?;
+    let damaged = StoreError::Damaged { what: "message" };
+    step.conversation_changed(conversation);
+    step.emit(&Event::MessageSent {
+        message: MessageId::from_slice(&message_id).map_err(|_| damaged.clone())?,
+        conversation: ConversationId::from_slice(&conversation_id).map_err(|_| damaged)?,
+    })
+}
+
+/// Seals the content's key for some devices and queues the submission.
+pub(super) fn submit(
+    step: &mut Step<'_>,
+    message: i64,
+    content: &v1::Content,
+    sealed: &SealedContent,
+    devices: &[DeviceId],
+) -> Result<(), Error> {
+    let damaged = |_| StoreError::Damaged { what: "content" };
+    let recipients = content
+        .recipient_devices
+        .iter()
+        .map(|device| DeviceId::from_slice(device))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|_| StoreError::Damaged { what: "content" })?;
+    let binding = Binding {
+        conversation_id: ConversationId::from_slice(&content.conversation_id).map_err(damaged)?,
+        message_id: MessageId::from_slice(&content.message_id).map_err(damaged)?,
+        head_version: content.head_version,
+        head_hash: Hash::from_slice(&content.head_hash)
+            .map_err(|_| StoreError::Damaged { what: "content" })?,
+        recipients_hash: recipients_hash(&recipients),
+    };
+    let plain = Plain::content_key(step.us(), sealed, &binding);
+    let mut keys = Vec::with_capacity(devices.len());
+    for device in devices {
+        keys.extend(plain.seal(&mut step.memory.ratchets, step.connection, *device)?);
+    }
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let wake = match Priority::from_wire(content.priority) {
+        Priority::Routine => v1::WakeClass::Silent,
+        Priority::Urgent => v1::WakeClass::Alert,
+        Priority::Stat => v1::WakeClass::Critical,
+    };
+    let envelope_id = EnvelopeId::generate(step.now())?;
+    step.connection
+        .prepare_cached("INSERT INTO sent_envelope (envelope_id, message) VALUES (?1, ?2)")?
+        .execute(params![envelope_id.as_bytes(), message])?;
+    let mut note = step
+        .connection
+        .prepare_cached("INSERT INTO envelope_device (envelope_id, device_id) VALUES (?1, ?2)")?;
+    for key in &keys {
+        note.execute(params![envelope_id.as_bytes(), key.device_id])?;
+    }
+    drop(note);
+    queue(
+        step,
+        envelope_id,
+        Some(message),
+        v1::Submission {
+            envelope_id: envelope_id.to_vec(),
+            content: sealed.ciphertext.clone().into(),
+            keys,
+            wake: wake.into(),
+        },
+    )
+}
+
+/// Queues a submission for the relay: exactly these bytes are posted, however often it takes.
+pub(super) fn queue(
+    step: &mut Step<'_>,
+    envelope_id: EnvelopeId,
+    message: Option<i64>,
+    submission: v1::Submission,
+) -> Result<(), Error> {
+    step.connection
+        .prepare_cached("INSERT INTO submission (envelope_id, message, body) VALUES (?1, ?2, ?3)")?
+        .execute(params![
+            envelope_id.as_bytes(),
+            message,
+            submission.encode_to_vec()
+        ])?;
+    step.outgoing_changed();
+    Ok(())
+}
+
+fn cause_of(reason: v1::RefusalReason) -> FailureCause {
+    match reason {
+        v1::RefusalReason::Revoked => FailureCause::Revoked,
+        v1::RefusalReason::MailboxFull => FailureCause::MailboxFull,
+        v1::RefusalReason::UnknownDevice | v1::RefusalReason::Unspecified => {
+            FailureCause::UnknownDevice
+        }
+    }
+}
+
+const MOST_SUBMISSIONS: i64 = 64;
+const MOST_BYTES: usize = 512 * 1024;

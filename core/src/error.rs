@@ -1,0 +1,231 @@
+//! Everything that can go wrong at the API, under one roof.
+//!
+//! Every error has a stable [`Error::code`], says whether trying again may help
+//! ([`Error::retryable`]) and what a person can do ([`Error::recovery`]). The core writes no text for
+//! people: hosts render codes and parameters in the reader's language. The `Display` texts are for
+//! developers and logs, and never hold a name, a text or a secret.
+
+use wardline_org::{
+    connect::RelayCode,
+    transport::{CallError, TransportError},
+    trust::{EntriesError, TrustError},
+};
+
+use crate::{
+    store::{StoreError, search::SearchError},
+    vault::{BodyError, VaultError},
+};
+
+/// Any error of Wardline.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A message was refused before anything was kept of it.
+    #[error(transparent)]
+    Send(#[from] SendError),
+    /// The store refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The keys at rest refused.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// A sealed body did not open.
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    /// The search index refused. It is derived: it rebuilds itself.
+    #[error("the search index refused; it is rebuilt at the next unlock")]
+    Search,
+    /// A call to the relay failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// The relay showed a directory that is not believed.
+    #[error(transparent)]
+    Directory(#[from] TrustError),
+    /// The relay showed an entry that is not believed.
+    #[error(transparent)]
+    Entries(#[from] EntriesError),
+    /// A person's key is needed: unlock first.
+    #[error("the client is locked; unlock it first")]
+    Locked,
+    /// The folder holds no enrolled device, or another one.
+    #[error("no device is enrolled in this folder; enroll first")]
+    NotEnrolled,
+    /// There is a device in this folder already.
+    #[error("a device is enrolled in this folder already; open it, or choose another folder")]
+    AlreadyEnrolled,
+    /// There is no such message or conversation here.
+    #[error("there is no such message or conversation on this device")]
+    Unknown,
+    /// No background loop is possible: there is no async runtime.
+    #[error("no async runtime; call this from one, or give the client a handle of one")]
+    NoRuntime,
+    /// The operating system gave no randomness.
+    #[error("the operating system gave no randomness; try again")]
+    NoRandomness,
+    /// The device's own request could not be made.
+    #[error("the credential of this device is not acceptable: {0}")]
+    Credential(#[from] wardline_org::credential::CredentialError),
+}
+
+/// Why a message was not taken. Nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// There is no text.
+    #[error("the message is empty; write something")]
+    Empty,
+    /// The text is longer than policy allows.
+    #[error("the text has {length} bytes, the policy allows {limit}; shorten it")]
+    TooLong {
+        /// Bytes of UTF-8.
+        length: u64,
+        /// What the policy allows.
+        limit: u64,
+    },
+    /// The directory proves that there is no such person or team, or that they have left.
+    #[error("the directory has no such recipient; choose another")]
+    NoSuchRecipient,
+    /// A message to oneself.
+    #[error("a message needs somebody else to go to; choose another recipient")]
+    OnlySelf,
+    /// The idempotency key is longer than 128 bytes.
+    #[error("the idempotency key is longer than 128 bytes; use a shorter one")]
+    IdempotencyKeyTooLong,
+}
+
+impl Error {
+    /// The stable code, for example `WL-SEND-TOO-LONG`.
+    pub fn code(&self) -> String {
+        let code = match self {
+            Self::Send(error) => error.code(),
+            Self::Store(error) => error.code(),
+            Self::Vault(error) => error.code(),
+            Self::Body(error) => error.code(),
+            Self::Search => "WL-SEARCH-INTERNAL",
+            Self::Call(CallError::Refused(refusal)) => {
+                return refusal.code.as_str().to_owned();
+            }
+            Self::Call(CallError::Transport(TransportError::Unreachable)) => "WL-NET-UNREACHABLE",
+            Self::Call(CallError::Transport(TransportError::Interrupted)) => "WL-NET-INTERRUPTED",
+            Self::Call(CallError::Transport(TransportError::TooLarge)) => "WL-NET-TOO-LARGE",
+            Self::Call(CallError::Transport(TransportError::Refused)) => "WL-NET-REFUSED",
+            Self::Call(CallError::BadAnswer) => "WL-NET-BAD-ANSWER",
+            Self::Call(CallError::Random(_)) | Self::NoRandomness => "WL-NO-RANDOMNESS",
+            Self::Directory(TrustError::OlderHead { .. }) => "WL-DIRECTORY-OLDER-HEAD",
+            Self::Directory(TrustError::Fork(_)) => "WL-DIRECTORY-FORK",
+            Self::Directory(_) => "WL-DIRECTORY-REFUSED",
+            Self::Entries(EntriesError::HeadMoved { .. }) => "WL-DIRECTORY-HEAD-MOVED",
+            Self::Entries(_) => "WL-DIRECTORY-BAD-PROOF",
+            Self::Locked => "WL-LOCKED",
+            Self::NotEnrolled => "WL-NOT-ENROLLED",
+            Self::AlreadyEnrolled => "WL-ALREADY-ENROLLED",
+            Self::Unknown => "WL-UNKNOWN",
+            Self::NoRuntime => "WL-NO-RUNTIME",
+            Self::Credential(_) => "WL-CREDENTIAL",
+        };
+        code.to_owned()
+    }
+
+    /// Whether the same call may succeed later without anybody doing anything.
+    pub fn retryable(&self) -> bool {
+        match self {
+            Self::Store(error) => error.retryable(),
+            Self::Vault(error) => error.retryable(),
+            Self::Body(error) => error.retryable(),
+            Self::Call(error) => error.retryable(),
+            Self::Entries(EntriesError::HeadMoved { .. }) | Self::Search | Self::NoRandomness => {
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// What a person or the app can do about it.
+    pub fn recovery(&self) -> Recovery {
+        match self {
+            _ if self.retryable() => Recovery::Retry,
+            Self::Send(SendError::NoSuchRecipient | SendError::OnlySelf) => {
+                Recovery::ChooseAnotherRecipient
+            }
+            Self::Send(_) => Recovery::ChangeTheMessage,
+            Self::Locked => Recovery::Unlock,
+            Self::NotEnrolled => Recovery::Enroll,
+            Self::Store(StoreError::Newer { .. }) => Recovery::UpdateTheApp,
+            Self::Store(StoreError::Sqlite(wardline_sqlite::Error::DiskFull)) => {
+                Recovery::FreeSpace
+            }
+            Self::Call(CallError::Refused(refusal)) if refusal.code == RelayCode::Revoked => {
+                Recovery::Enroll
+            }
+            Self::Directory(_) | Self::Entries(_) | Self::Call(_) => Recovery::AskTheAdministrator,
+            _ => Recovery::AskTheDeveloper,
+        }
+    }
+}
+
+/// What helps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Recovery {
+    /// Try again; nobody needs to do anything.
+    Retry,
+    /// Unlock the client.
+    Unlock,
+    /// Write something else.
+    ChangeTheMessage,
+    /// Choose another recipient.
+    ChooseAnotherRecipient,
+    /// Free some space on the device.
+    FreeSpace,
+    /// Enroll this device (again).
+    Enroll,
+    /// Update the app.
+    UpdateTheApp,
+    /// Ask whoever runs the organization's directory and relay.
+    AskTheAdministrator,
+    /// A fault of the app or of Wardline.
+    AskTheDeveloper,
+}
+
+impl SendError {
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Empty => "WL-SEND-EMPTY",
+            Self::TooLong { .. } => "WL-SEND-TOO-LONG",
+            Self::NoSuchRecipient => "WL-SEND-NO-SUCH-RECIPIENT",
+            Self::OnlySelf => "WL-SEND-ONLY-SELF",
+            Self::IdempotencyKeyTooLong => "WL-SEND-IDEMPOTENCY-KEY",
+        }
+    }
+}
+
+impl From<wardline_sqlite::Error> for Error {
+    fn from(error: wardline_sqlite::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<SearchError> for Error {
+    fn from(_: SearchError) -> Self {
+        Self::Search
+    }
+}
+
+impl From<wardline_org::RandomUnavailable> for Error {
+    fn from(_: wardline_org::RandomUnavailable) -> Self {
+        Self::NoRandomness
+    }
+}
+
+impl From<getrandom::Error> for Error {
+    fn from(_: getrandom::Error) -> Self {
+        Self::NoRandomness
+    }
+}

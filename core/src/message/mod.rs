@@ -1,0 +1,162 @@
+//! Messages: what is written, what becomes of it, how it is read back.
+//!
+//! [`lifecycle`] is the one table of what can happen on the way to a device; [`rows`] writes messages
+//! and their recipients; [`timeline`] reads them, page by page; [`receipts`] queues what this device
+//! owes to authors.
+
+pub(crate) mod lifecycle;
+pub(crate) mod receipts;
+pub(crate) mod rows;
+pub(crate) mod timeline;
+
+pub use lifecycle::{DeliveryState, FailureCause};
+pub use timeline::{Cursor, DeviceDelivery, Message, Page, PersonDelivery};
+
+use crate::conversation::Recipient;
+
+/// A message to be sent.
+///
+/// ```
+/// use wardline::{Draft, Priority, Recipient};
+///
+/// let draft = Draft::new(Recipient::Team("careteam-17".parse()?), "K 6.6 mmol/L (3.5 to 5.0)")
+///     .priority(Priority::Urgent)
+///     .idempotency_key("lab-7ebff0a606e1");
+/// # let _ = draft;
+/// # Ok::<(), wardline_org::id::IdError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Draft {
+    pub(crate) recipient: Recipient,
+    pub(crate) text: String,
+    pub(crate) priority: Priority,
+    pub(crate) patient: Option<Patient>,
+    pub(crate) idempotency_key: Option<String>,
+}
+
+impl Draft {
+    /// A routine text message.
+    pub fn new(recipient: Recipient, text: impl Into<String>) -> Self {
+        Self {
+            recipient,
+            text: text.into(),
+            priority: Priority::Routine,
+            patient: None,
+            idempotency_key: None,
+        }
+    }
+
+    /// How urgent it is; routine unless said otherwise.
+    #[must_use]
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.priority = priority;
+        self
+    }
+
+    /// Whom it is about.
+    #[must_use]
+    pub fn patient(mut self, patient: Patient) -> Self {
+        self.patient = Some(patient);
+        self
+    }
+
+    /// Sending twice with the same key (at most 128 bytes) sends once and answers the same id, also
+    /// after a restart.
+    #[must_use]
+    pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
+        self.idempotency_key = Some(key.into());
+        self
+    }
+}
+
+/// Shows nothing of what was written.
+impl std::fmt::Debug for Draft {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Draft")
+            .field("recipient", &self.recipient)
+            .field("priority", &self.priority)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How urgent a message is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(i32)]
+pub enum Priority {
+    /// Does not interrupt.
+    Routine = 1,
+    /// Interrupts once.
+    Urgent = 2,
+    /// Interrupts until somebody acknowledges.
+    Stat = 3,
+}
+
+impl Priority {
+    /// Off the wire or out of the store; what is unknown does not interrupt.
+    pub(crate) fn from_wire(value: i32) -> Self {
+        match value {
+            2 => Self::Urgent,
+            3 => Self::Stat,
+            _ => Self::Routine,
+        }
+    }
+}
+
+/// The patient a message is about, by identifiers.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Patient {
+    /// Identifiers, for example a record number and a date of birth; two tell patients apart.
+    pub identifiers: Vec<PatientIdentifier>,
+    /// The patient's name as people say it.
+    pub name: String,
+    /// The encounter, as the EHR names it; may be empty.
+    pub encounter: String,
+}
+
+/// One identifier of a patient.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PatientIdentifier {
+    /// Whose identifier it is, as a URI.
+    pub system: String,
+    /// The identifier.
+    pub value: String,
+}
+
+/// Shows nothing of the patient.
+impl std::fmt::Debug for Patient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Patient").finish_non_exhaustive()
+    }
+}
+
+/// Shows nothing of the patient.
+impl std::fmt::Debug for PatientIdentifier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PatientIdentifier").finish_non_exhaustive()
+    }
+}
+
+/// Which way a message went. Stored as a number: never renumber.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(i64)]
+pub enum Direction {
+    /// Written on this device.
+    Outgoing = 1,
+    /// Written by somebody else.
+    Incoming = 2,
+    /// Written by the same person on another device.
+    OwnOtherDevice = 3,
+}
+
+/// What stands behind a sender. Stored as a number: never renumber.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(i64)]
+pub enum Proof {
+    /// The directory listed the sending device as active when the message was opened.
+    Proven = 1,
+    /// The device had been revoked, or its person had left: never an order, never an answer.
+    Revoked = 2,
+}
+
+/// The content type of a text message.
+pub(crate) const TEXT: &str = "wardline.text/1";

@@ -1,0 +1,200 @@
+//! Writing messages and their recipients.
+
+use rusqlite::{Connection, OptionalExtension, params};
+use wardline_org::{DeviceId, Hash, Timestamp, UserId};
+
+use super::{
+    Direction, Priority, Proof,
+    lifecycle::{DeliveryState, FailureCause, Happening},
+};
+use crate::{id::MessageId, store::StoreError, vault::BodyPlace};
+
+/// A message about to be written.
+pub(crate) struct NewMessage<'a> {
+    pub(crate) message_id: MessageId,
+    pub(crate) sender_device: DeviceId,
+    pub(crate) sender_user: &'a UserId,
+    pub(crate) conversation: i64,
+    pub(crate) direction: Direction,
+    pub(crate) proof: Proof,
+    pub(crate) priority: Priority,
+    pub(crate) created_at: Timestamp,
+    pub(crate) arrived_at: Timestamp,
+    pub(crate) content_hash: Option<Hash>,
+    /// Sealed to the reading key.
+    pub(crate) body: &'a [u8],
+}
+
+/// Writes a message once; `None` when this device has it already.
+pub(crate) fn insert(
+    connection: &Connection,
+    new: &NewMessage<'_>,
+) -> Result<Option<i64>, StoreError> {
+    let inserted = connection
+        .prepare_cached(
+            "INSERT INTO message (message_id, sender_device, sender_user, conversation, direction,
+                 proof, priority, created_at, arrived_at, content_hash, body)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+             ON CONFLICT (sender_device, message_id) DO NOTHING",
+        )?
+        .execute(params![
+            new.message_id.as_bytes(),
+            new.sender_device.as_bytes(),
+            new.sender_user.as_str(),
+            new.conversation,
+            new.direction as i64,
+            new.proof as i64,
+            new.priority as i32,
+            new.created_at.as_millis(),
+            new.arrived_at.as_millis(),
+            new.content_hash.as_ref().map(Hash::as_bytes),
+            new.body,
+        ])?;
+    if inserted == 0 {
+        return Ok(None);
+    }
+    let sequence = connection.last_insert_rowid();
+    let unread = i64::from(new.direction == Direction::Incoming);
+    connection
+        .prepare_cached(
+            "UPDATE conversation SET last_sequence = ?2, unread = unread + ?3 WHERE id = ?1",
+        )?
+        .execute(params![new.conversation, sequence, unread])?;
+    Ok(Some(sequence))
+}
+
+/// The place of a message's body: it opens for this message of this sender and nowhere else.
+pub(crate) fn place_id(sender: DeviceId, message: MessageId) -> [u8; 32] {
+    let mut id = [0; 32];
+    let (first, second) = id.split_at_mut(16);
+    first.copy_from_slice(sender.as_bytes());
+    second.copy_from_slice(message.as_bytes());
+    id
+}
+
+/// Where a message's body is sealed for.
+pub(crate) fn body_place(id: &[u8; 32]) -> BodyPlace<'_> {
+    BodyPlace::new("message.body", id)
+}
+
+/// Where a message's content key is sealed for.
+pub(crate) fn content_key_place(id: &[u8; 32]) -> BodyPlace<'_> {
+    BodyPlace::new("message.content_key", id)
+}
+
+/// Adds a device to the frozen list of a message of ours.
+pub(crate) fn add_recipient(
+    connection: &Connection,
+    message: i64,
+    device: DeviceId,
+    user: &UserId,
+) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "INSERT INTO recipient (message, device_id, user_id, state) VALUES (?1, ?2, ?3, ?4)",
+        )?
+        .execute(params![
+            message,
+            device.as_bytes(),
+            user.as_str(),
+            DeliveryState::Queued as i64
+        ])?;
+    Ok(())
+}
+
+/// Notes that a person will not get a message of ours on any device.
+pub(crate) fn add_unreachable(
+    connection: &Connection,
+    message: i64,
+    user: &UserId,
+    cause: FailureCause,
+) -> Result<(), StoreError> {
+    // Stands for all devices of the person; no device has such an id.
+    let nobody = Hash::tagged("unreachable", &[user.as_str().as_bytes()]);
+    connection
+        .prepare_cached(
+            "INSERT INTO recipient (message, device_id, user_id, state, cause)
+             VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![
+            message,
+            nobody.as_bytes(),
+            user.as_str(),
+            DeliveryState::Failed as i64,
+            cause as i64
+        ])?;
+    Ok(())
+}
+
+/// Moves one recipient device along the lifecycle; answers whether anything changed.
+pub(crate) fn advance(
+    connection: &Connection,
+    message: i64,
+    device: DeviceId,
+    happening: Happening,
+    cause: Option<FailureCause>,
+    at: Timestamp,
+) -> Result<bool, StoreError> {
+    let state: Option<i64> = connection
+        .prepare_cached("SELECT state FROM recipient WHERE message = ?1 AND device_id = ?2")?
+        .query_row(params![message, device.as_bytes()], |row| row.get(0))
+        .optional()?;
+    let Some(before) = state.and_then(DeliveryState::from_stored) else {
+        return Ok(false);
+    };
+    let after = before.after(happening);
+    if after == before {
+        return Ok(false);
+    }
+    let reached = |wanted: DeliveryState| (after == wanted).then(|| at.as_millis());
+    connection
+        .prepare_cached(
+            "UPDATE recipient SET state = ?3, cause = ?4,
+                 sent_at = coalesce(sent_at, ?5),
+                 delivered_at = coalesce(delivered_at, ?6),
+                 read_at = coalesce(read_at, ?7)
+             WHERE message = ?1 AND device_id = ?2",
+        )?
+        .execute(params![
+            message,
+            device.as_bytes(),
+            after as i64,
+            (after == DeliveryState::Failed)
+                .then_some(cause)
+                .flatten()
+                .map(|cause| cause as i64),
+            reached(DeliveryState::Sent),
+            // A read receipt implies delivery; its own time is the best that is known.
+            (after >= DeliveryState::Delivered).then(|| at.as_millis()),
+            reached(DeliveryState::Read),
+        ])?;
+    Ok(true)
+}
+
+/// The row of a message this device wrote.
+pub(crate) fn own(
+    connection: &Connection,
+    us: DeviceId,
+    message: &[u8],
+) -> Result<Option<OwnMessage>, StoreError> {
+    Ok(connection
+        .prepare_cached(
+            "SELECT sequence, conversation, content_hash FROM message
+             WHERE sender_device = ?1 AND message_id = ?2",
+        )?
+        .query_row(params![us.as_bytes(), message], |row| {
+            Ok(OwnMessage {
+                sequence: row.get(0)?,
+                conversation: row.get(1)?,
+                content_hash: row.get(2)?,
+            })
+        })
+        .optional()?)
+}
+
+/// A message this device wrote.
+pub(crate) struct OwnMessage {
+    pub(crate) sequence: i64,
+    pub(crate) conversation: i64,
+    pub(crate) content_hash: Option<Vec<u8>>,
+}

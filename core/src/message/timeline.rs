@@ -1,0 +1,280 @@
+//! Reading messages back, page by page, newest last.
+//!
+//! A page is found by its key (the sequence after or before which it starts), never by an offset, so
+//! that a page costs the same wherever it is. Bodies are opened with the reading keys.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, params};
+use wardline_org::{DeviceId, Timestamp, UserId};
+use wardline_proto::{Message as _, v1};
+
+use super::{
+    Direction, Patient, PatientIdentifier, Priority, Proof, TEXT,
+    lifecycle::{DeliveryState, FailureCause},
+    rows,
+};
+use crate::{
+    error::Error,
+    id::{ConversationId, MessageId},
+    store::StoreError,
+    vault::{BodyOpener, ReadingKeys},
+};
+
+/// A message as a person reads it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Its id, the same on every device.
+    pub id: MessageId,
+    /// The conversation it is in.
+    pub conversation: ConversationId,
+    /// Its place in this device's timelines; grows.
+    pub cursor: Cursor,
+    /// Who wrote it, as the directory proves.
+    pub sender: UserId,
+    /// On which device.
+    pub sender_device: DeviceId,
+    /// Whether it came in, or was written here or on another device of the same person.
+    pub direction: Direction,
+    /// Whether the directory still stood behind the sender when it came.
+    pub proof: Proof,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// What it says. For a type this version does not know, its fallback text; empty when the stored
+    /// body is damaged (then the content type is empty too).
+    pub text: String,
+    /// The type of its content, such as `wardline.text/1`.
+    pub content_type: String,
+    /// Whether this version understands the type; otherwise `text` is the fallback.
+    pub supported: bool,
+    /// Whom it is about.
+    pub patient: Option<Patient>,
+    /// When it was written, by the sender's clock.
+    pub created_at: Timestamp,
+    /// When it came here, by this device's clock.
+    pub arrived_at: Timestamp,
+    /// When a person opened it here, if it came in.
+    pub read_at: Option<Timestamp>,
+}
+
+/// Shows ids and states, nothing of what was written.
+impl std::fmt::Debug for Message {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Message")
+            .field("id", &self.id)
+            .field("direction", &self.direction)
+            .field("proof", &self.proof)
+            .field("priority", &self.priority)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A place in this device's timelines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Cursor(pub(crate) i64);
+
+/// Some messages of a conversation, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The messages.
+    pub messages: Vec<Message>,
+    /// Ask for the page before with this; `None` at the beginning.
+    pub before: Option<Cursor>,
+}
+
+/// How a message of ours stands with one person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PersonDelivery {
+    /// The person.
+    pub user: UserId,
+    /// The furthest any device of the person has come.
+    pub state: DeliveryState,
+    /// Every device it was sealed for.
+    pub devices: Vec<DeviceDelivery>,
+}
+
+/// How a message of ours stands with one device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceDelivery {
+    /// The device; `None` when the person has none that could receive.
+    pub device: Option<DeviceId>,
+    /// How far it has come.
+    pub state: DeliveryState,
+    /// Why it will not arrive, when it will not.
+    pub cause: Option<FailureCause>,
+    /// When the relay took it.
+    pub sent_at: Option<Timestamp>,
+    /// When the device had it on disk, by its own signed word.
+    pub delivered_at: Option<Timestamp>,
+    /// When a person opened it there, by the device's signed word.
+    pub read_at: Option<Timestamp>,
+}
+
+/// The page of a conversation that ends before `before` (or with the newest message).
+pub(crate) fn page(
+    connection: &Connection,
+    keys: &ReadingKeys,
+    conversation: ConversationId,
+    before: Option<Cursor>,
+    size: u32,
+) -> Result<Page, Error> {
+    let mut statement = connection.prepare_cached(
+        "SELECT m.sequence, m.message_id, m.sender_device, m.sender_user, m.direction, m.proof,
+                m.priority, m.created_at, m.arrived_at, m.read_at, m.body, c.conversation_id
+         FROM message m JOIN conversation c ON c.id = m.conversation
+         WHERE c.conversation_id = ?1 AND m.sequence < ?2
+         ORDER BY m.sequence DESC LIMIT ?3",
+    )?;
+    let before = before.map_or(i64::MAX, |cursor| cursor.0);
+    let mut rows = statement.query(params![conversation.as_bytes(), before, size])?;
+    let mut messages = Vec::new();
+    let mut opener = BodyOpener::new(keys);
+    while let Some(row) = rows.next()? {
+        messages.push(read(row, &mut opener)?);
+    }
+    messages.reverse();
+    let full = u32::try_from(messages.len()).unwrap_or(u32::MAX) == size;
+    let before = messages
+        .first()
+        .filter(|_| full)
+        .map(|message| message.cursor);
+    Ok(Page { messages, before })
+}
+
+/// Some messages by their places, in the order asked; places that hold none are left out.
+pub(crate) fn by_sequence(
+    connection: &Connection,
+    keys: &ReadingKeys,
+    sequences: &[i64],
+) -> Result<Vec<Message>, Error> {
+    let mut statement = connection.prepare_cached(
+        "SELECT m.sequence, m.message_id, m.sender_device, m.sender_user, m.direction, m.proof,
+                m.priority, m.created_at, m.arrived_at, m.read_at, m.body, c.conversation_id
+         FROM message m JOIN conversation c ON c.id = m.conversation WHERE m.sequence = ?1",
+    )?;
+    let mut opener = BodyOpener::new(keys);
+    let mut messages = Vec::new();
+    for sequence in sequences {
+        let mut rows = statement.query(params![sequence])?;
+        if let Some(row) = rows.next()? {
+            messages.push(read(row, &mut opener)?);
+        }
+    }
+    Ok(messages)
+}
+
+/// How a message of ours stands with everybody it went to.
+pub(crate) fn deliveries(
+    connection: &Connection,
+    us: DeviceId,
+    message: MessageId,
+) -> Result<Vec<PersonDelivery>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT r.user_id, r.device_id, r.state, r.cause, r.sent_at, r.delivered_at, r.read_at
+         FROM recipient r JOIN message m ON m.sequence = r.message
+         WHERE m.sender_device = ?1 AND m.message_id = ?2",
+    )?;
+    let mut rows = statement.query(params![us.as_bytes(), message.as_bytes()])?;
+    let mut people: BTreeMap<UserId, Vec<DeviceDelivery>> = BTreeMap::new();
+    let damaged = StoreError::Damaged { what: "recipient" };
+    while let Some(row) = rows.next()? {
+        let user = UserId::new(row.get::<_, String>(0)?).map_err(|_| damaged.clone())?;
+        let time = |at: Option<i64>| at.map(Timestamp::from_millis);
+        people.entry(user).or_default().push(DeviceDelivery {
+            device: DeviceId::from_slice(&row.get::<_, Vec<u8>>(1)?).ok(),
+            state: DeliveryState::from_stored(row.get(2)?).ok_or(damaged.clone())?,
+            cause: row
+                .get::<_, Option<i64>>(3)?
+                .and_then(FailureCause::from_stored),
+            sent_at: time(row.get(4)?),
+            delivered_at: time(row.get(5)?),
+            read_at: time(row.get(6)?),
+        });
+    }
+    Ok(people
+        .into_iter()
+        .map(|(user, devices)| PersonDelivery {
+            state: devices
+                .iter()
+                .map(|device| device.state)
+                .max()
+                .unwrap_or(DeliveryState::Failed),
+            user,
+            devices,
+        })
+        .collect())
+}
+
+/// A stored body read as a content: what was signed, or for a message not sealed yet what will be.
+pub(crate) fn content_of(body: &[u8]) -> Result<v1::Content, StoreError> {
+    let damaged = |_| StoreError::Damaged {
+        what: "message body",
+    };
+    let signed = v1::SignedContent::decode(body).map_err(damaged)?;
+    v1::Content::decode(signed.content.as_slice()).map_err(damaged)
+}
+
+/// The text of a content, and whether its type is understood.
+pub(crate) fn text_of(content: &v1::Content) -> (String, bool) {
+    if content.type_uri == TEXT
+        && let Ok(body) = v1::TextBody::decode(content.body.as_slice())
+    {
+        return (body.text, true);
+    }
+    (content.fallback_text.clone(), false)
+}
+
+fn read(row: &rusqlite::Row<'_>, opener: &mut BodyOpener<'_>) -> Result<Message, Error> {
+    let damaged = || StoreError::Damaged { what: "message" };
+    let id = MessageId::from_slice(&row.get::<_, Vec<u8>>(1)?).map_err(|_| damaged())?;
+    let sender_device = DeviceId::from_slice(&row.get::<_, Vec<u8>>(2)?).map_err(|_| damaged())?;
+    let place = rows::place_id(sender_device, id);
+    let body = opener.open(rows::body_place(&place), &row.get::<_, Vec<u8>>(10)?);
+    let content = match body {
+        Ok(body) => content_of(&body)?,
+        Err(error) => {
+            // One damaged body must not make a whole conversation unreadable.
+            tracing::error!(code = error.code(), "a message body does not open");
+            v1::Content::default()
+        }
+    };
+    let (text, supported) = text_of(&content);
+    Ok(Message {
+        id,
+        conversation: ConversationId::from_slice(&row.get::<_, Vec<u8>>(11)?)
+            .map_err(|_| damaged())?,
+        cursor: Cursor(row.get(0)?),
+        sender: UserId::new(row.get::<_, String>(3)?).map_err(|_| damaged())?,
+        sender_device,
+        direction: match row.get(4)? {
+            1 => Direction::Outgoing,
+            2 => Direction::Incoming,
+            3 => Direction::OwnOtherDevice,
+            _ => return Err(damaged().into()),
+        },
+        proof: if row.get::<_, i64>(5)? == Proof::Proven as i64 {
+            Proof::Proven
+        } else {
+            Proof::Revoked
+        },
+        priority: Priority::from_wire(row.get(6)?),
+        text,
+        content_type: content.type_uri,
+        supported,
+        patient: content.patient.map(|patient| Patient {
+            identifiers: patient
+                .identifiers
+                .into_iter()
+                .map(|id| PatientIdentifier {
+                    system: id.system,
+                    value: id.value,
+                })
+                .collect(),
+            name: patient.display_name,
+            encounter: patient.encounter,
+        }),
+        created_at: Timestamp::from_millis(row.get(7)?),
+        arrived_at: Timestamp::from_millis(row.get(8)?),
+        read_at: row.get::<_, Option<i64>>(9)?.map(Timestamp::from_millis),
+    })
+}

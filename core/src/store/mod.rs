@@ -1,0 +1,219 @@
+//! The encrypted database of one client: how it is opened, written, read, closed.
+//!
+//! Every fact that belongs together changes in one job of the one writer ([`Store::write`]); jobs
+//! that wait share a commit. Readers never wait for it. What the tables *mean* is the business of the
+//! rooms above; this one knows the file, its key and its schema's versions.
+//!
+//! Not its concern: where the key comes from (`vault`), what is in a row.
+
+pub(crate) mod cipher;
+mod error;
+mod schema;
+#[cfg_attr(not(test), expect(dead_code, reason = "the client will hold it"))]
+pub(crate) mod search;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use rusqlite::{Connection, OpenFlags};
+use wardline_sqlite::{Companion, FileLock, Readers, Work, Writer};
+
+pub use error::StoreError;
+
+use crate::vault::DatabaseKey;
+
+/// The open database, with the writer's companion of type `C`. Cloning shares it.
+#[derive(Debug)]
+pub(crate) struct Store<C> {
+    writer: Writer<C>,
+    readers: Readers,
+    file: Arc<StoreFile>,
+}
+
+/// Where the file is and what opens it; read again at every (re)open, so that a new key takes.
+#[derive(Debug)]
+struct StoreFile {
+    path: PathBuf,
+    lock: FileLock,
+    key: RwLock<DatabaseKey>,
+}
+
+impl<C: Companion> Store<C> {
+    /// Opens `store.db` in `folder`, creating it when there is none.
+    ///
+    /// Blocks on the disk; never call it on an async runtime's thread.
+    pub(crate) fn open(folder: &Path, key: DatabaseKey, companion: C) -> Result<Self, StoreError> {
+        let file = Arc::new(StoreFile {
+            path: folder.join(FILE_NAME),
+            lock: FileLock::new(folder.join(LOCK_NAME)),
+            key: RwLock::new(key),
+        });
+        // Opened here first, so that a refusal keeps its own type.
+        file.open_writer()?;
+        let for_writer = Arc::clone(&file);
+        let for_readers = Arc::clone(&file);
+        let writer = Writer::spawn("wardline", Some(file.lock.clone()), companion, move || {
+            for_writer.open_writer().map_err(StoreError::into_sqlite)
+        })?;
+        let readers =
+            Readers::new(move || for_readers.open_reader().map_err(StoreError::into_sqlite));
+        Ok(Self {
+            writer,
+            readers,
+            file,
+        })
+    }
+
+    /// Whether `folder` holds a database that anything was written to.
+    pub(crate) fn exists(folder: &Path) -> Result<bool, StoreError> {
+        match std::fs::metadata(folder.join(FILE_NAME)) {
+            Ok(file) => Ok(file.len() > 0),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(wardline_sqlite::Error::from(error).into()),
+        }
+    }
+
+    /// Runs `job` in a transaction; answers when it is on disk. See [`Writer::write`].
+    pub(crate) async fn write<T, E>(
+        &self,
+        job: impl FnOnce(&mut Work<'_, C>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<wardline_sqlite::Error> + Send + 'static,
+    {
+        self.writer.write(job).await
+    }
+
+    /// Runs `query` beside the writer, on a thread that may block.
+    pub(crate) async fn read<T, E>(
+        &self,
+        query: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<wardline_sqlite::Error> + Send + 'static,
+    {
+        let readers = self.readers.clone();
+        tokio::task::spawn_blocking(move || readers.read(query))
+            .await
+            .unwrap_or_else(|_| Err(wardline_sqlite::Error::Panicked.into()))
+    }
+
+    /// [`Store::read`] for threads that may block.
+    pub(crate) fn read_blocking<T, E: From<wardline_sqlite::Error>>(
+        &self,
+        query: impl FnOnce(&Connection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.readers.read(query)
+    }
+
+    /// Finishes what is queued and lets go of the file, so that a phone may suspend the process.
+    pub(crate) async fn suspend(&self) -> Result<(), StoreError> {
+        self.readers.suspend();
+        Ok(self.writer.suspend().await?)
+    }
+
+    /// Takes the file up again.
+    pub(crate) async fn resume(&self) -> Result<(), StoreError> {
+        self.writer.resume().await?;
+        self.readers.resume();
+        Ok(())
+    }
+
+    /// Finishes what is queued and closes for good.
+    pub(crate) async fn close(&self) -> Result<(), StoreError> {
+        self.readers.suspend();
+        Ok(self.writer.close().await?)
+    }
+
+    /// Encrypts the whole file anew under `key`.
+    ///
+    /// SQLCipher rewrites every page in one transaction: a process killed meanwhile leaves the old
+    /// key valid. The caller keeps both keys until this has answered.
+    pub(crate) async fn rekey(&self, key: DatabaseKey) -> Result<(), StoreError> {
+        self.suspend().await?;
+        let file = Arc::clone(&self.file);
+        let done = tokio::task::spawn_blocking(move || file.rekey(key))
+            .await
+            .unwrap_or(Err(StoreError::Sqlite(wardline_sqlite::Error::Panicked)));
+        self.resume().await?;
+        done
+    }
+}
+
+impl<C> Clone for Store<C> {
+    fn clone(&self) -> Self {
+        Self {
+            writer: self.writer.clone(),
+            readers: self.readers.clone(),
+            file: Arc::clone(&self.file),
+        }
+    }
+}
+
+impl StoreFile {
+    fn open_writer(&self) -> Result<Connection, StoreError> {
+        // Two processes that open a new folder together must not both create the schema.
+        let _held = self.lock.hold()?;
+        let mut connection =
+            self.open(OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        // A power cut must not roll a ratchet back (rule 2).
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        #[cfg(target_vendor = "apple")]
+        connection.execute_batch("PRAGMA fullfsync = 1; PRAGMA checkpoint_fullfsync = 1")?;
+        connection.execute_batch("PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON")?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        schema::migrate(&mut connection)?;
+        Ok(connection)
+    }
+
+    fn open_reader(&self) -> Result<Connection, StoreError> {
+        let connection = self.open(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        connection.pragma_update(None, "query_only", true)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        Ok(connection)
+    }
+
+    fn open(&self, flags: OpenFlags) -> Result<Connection, StoreError> {
+        let key = self.key.read().unwrap_or_else(PoisonError::into_inner);
+        cipher::open(&self.path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX, &key)
+    }
+
+    fn rekey(&self, key: DatabaseKey) -> Result<(), StoreError> {
+        let _held = self.lock.hold()?;
+        let connection = self.open(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        cipher::rekey(&connection, &key)?;
+        *self.key.write().unwrap_or_else(PoisonError::into_inner) = key;
+        Ok(())
+    }
+}
+
+const FILE_NAME: &str = "store.db";
+const LOCK_NAME: &str = "store.lock";
+/// Enough for every statement the engine uses.
+const STATEMENTS: usize = 128;
+
+#[cfg(test)]
+mod tests;
+
+#[cfg(test)]
+pub(crate) mod tests_support {
+    //! A bare connection with the newest schema, for rooms that only need tables.
+
+    use super::*;
+
+    pub(crate) fn connection(folder: &Path) -> Connection {
+        let key = DatabaseKey::for_tests(1);
+        let file = StoreFile {
+            path: folder.join(FILE_NAME),
+            lock: FileLock::new(folder.join(LOCK_NAME)),
+            key: RwLock::new(key),
+        };
+        #[allow(clippy::unwrap_used)]
+        file.open_writer().unwrap()
+    }
+}
