@@ -1,0 +1,167 @@
+//! `UploadKeys` and `ClaimKeys`.
+
+use std::collections::HashSet;
+
+use wardline_org::{
+    DeviceId, Refusal, RelayCode,
+    prekey::{Claim, Prekey, PrekeyError, PrekeyKind, verify_prekeys},
+};
+use wardline_proto::v1;
+
+use crate::{
+    auth::Session,
+    relay::{Core, malformed, stored, too_large},
+    storage::{ClaimedPrekey, KeyClaim, KeyUpload, StoredKey, UploadOutcome},
+};
+
+impl Core {
+    pub(super) async fn upload_keys(
+        &self,
+        session: &Session,
+        request: v1::UploadKeysRequest,
+    ) -> Result<v1::UploadKeysResponse, Refusal> {
+        let device = session.device()?;
+        let max_waiting = self.config.limits.one_time_keys;
+        let too_many = || too_large(max_waiting as usize);
+        if request.one_time_keys.len() > max_waiting as usize {
+            return Err(too_many());
+        }
+        let mut keys = check_keys(session, device, &request)?.into_iter();
+        let one_time: Vec<_> = keys.by_ref().take(request.one_time_keys.len()).collect();
+        let fallback = request.fallback_key.and_then(|_| keys.next());
+        let hold = request.hold_key.and_then(|_| keys.next());
+        let distinct: HashSet<_> = one_time.iter().map(|key| key.key).collect();
+        if distinct.len() != one_time.len() {
+            return Err(malformed());
+        }
+
+        let upload = KeyUpload {
+            one_time,
+            fallback,
+            hold,
+            replace: request.replace,
+            max_waiting,
+        };
+        let outcome = self.storage.upload_keys(session.org.key, device, upload);
+        match outcome.await.map_err(stored)? {
+            UploadOutcome::Kept(waiting) => Ok(v1::UploadKeysResponse {
+                unclaimed_one_time_keys: waiting,
+            }),
+            UploadOutcome::TooMany => Err(too_many()),
+        }
+    }
+
+    pub(super) async fn claim_keys(
+        &self,
+        session: &Session,
+        request: &v1::ClaimKeysRequest,
+    ) -> Result<v1::ClaimKeysResponse, Refusal> {
+        let limit = self.config.limits.claims;
+        if request.device_ids.len() > limit {
+            return Err(too_large(limit));
+        }
+        let mut seen = HashSet::with_capacity(request.device_ids.len());
+        let mut targets = Vec::with_capacity(request.device_ids.len());
+        for id in &request.device_ids {
+            let target = DeviceId::from_slice(id).map_err(|_| malformed())?;
+            if !seen.insert(target) {
+                return Err(malformed());
+            }
+            // Nobody seals for a device that may not call.
+            if session.directory.device(&target).is_some_and(|d| d.active) {
+                targets.push(target);
+            }
+        }
+        let claim = KeyClaim {
+            claimer: session.device()?,
+            targets,
+            share: self.config.quotas.claims_per_day,
+            window: self.claim_window(),
+        };
+        let keys = self
+            .storage
+            .claim_keys(session.org.key, claim)
+            .await
+            .map_err(stored)?;
+        for key in &keys {
+            self.metrics.claimed(key.fallback);
+        }
+        Ok(v1::ClaimKeysResponse {
+            keys: keys.into_iter().map(claimed).collect(),
+        })
+    }
+}
+
+/// Checks that the device signed every key for its use, and answers them in this order: one-time keys,
+/// fallback key, hold key.
+fn check_keys(
+    session: &Session,
+    device: DeviceId,
+    request: &v1::UploadKeysRequest,
+) -> Result<Vec<StoredKey>, Refusal> {
+    let listed = session
+        .directory
+        .device(&device)
+        .ok_or_else(|| Refusal::new(RelayCode::UnknownDevice))?;
+    let of_kind = |kind: PrekeyKind| {
+        move |key| Claim {
+            device,
+            signing_key: &listed.signing_key,
+            kind,
+            key,
+        }
+    };
+    let claims: Vec<Claim<'_>> = request
+        .one_time_keys
+        .iter()
+        .map(of_kind(PrekeyKind::OneTime))
+        .chain(
+            request
+                .fallback_key
+                .iter()
+                .map(of_kind(PrekeyKind::Fallback)),
+        )
+        .chain(request.hold_key.iter().map(of_kind(PrekeyKind::Hold)))
+        .collect();
+    verify_prekeys(&claims)
+        .into_iter()
+        .zip(&claims)
+        .map(|(checked, claim)| checked.map_or_else(|e| Err(refused(e)), |key| keep(&key, claim)))
+        .collect()
+}
+
+fn keep(key: &Prekey, claim: &Claim<'_>) -> Result<StoredKey, Refusal> {
+    // The time is signed. Only a hold key's is kept, so that of another kind must be none.
+    if key.kind != PrekeyKind::Hold && claim.key.created_at_ms != 0 {
+        return Err(malformed());
+    }
+    Ok(StoredKey {
+        key: key.key,
+        signature: claim
+            .key
+            .signature
+            .as_slice()
+            .try_into()
+            .map_err(|_| malformed())?,
+        created_at: key.created_at,
+    })
+}
+
+fn refused(error: PrekeyError) -> Refusal {
+    match error {
+        PrekeyError::Malformed | PrekeyError::WeakKey => malformed(),
+        PrekeyError::BadSignature => Refusal::new(RelayCode::BadSignature),
+    }
+}
+
+fn claimed(claimed: ClaimedPrekey) -> v1::ClaimedKey {
+    v1::ClaimedKey {
+        device_id: claimed.device.to_vec(),
+        key: Some(v1::SignedKey {
+            key: claimed.key.key.to_vec(),
+            signature: claimed.key.signature.to_vec(),
+            created_at_ms: claimed.key.created_at.as_millis(),
+        }),
+        fallback: claimed.fallback,
+    }
+}

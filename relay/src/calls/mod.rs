@@ -1,0 +1,124 @@
+//! What each call does, one file per part of the service.
+//!
+//! A call arrives here with its caller known ([`Session`]). It is decoded and paid for first
+//! ([`Core::prepare`]), and carried out afterwards ([`Core::dispatch`]).
+
+mod directory;
+mod enroll;
+mod keys;
+mod mailbox;
+pub(crate) mod publish;
+mod send;
+
+use wardline_org::Refusal;
+use wardline_proto::{Bytes, Message, v1};
+
+use crate::{
+    auth::Session,
+    connect::Terms,
+    method::Method,
+    quota,
+    relay::{Core, malformed},
+};
+
+/// A decoded call.
+pub(crate) enum Call {
+    Head(v1::HeadRequest),
+    Entries(v1::EntriesRequest),
+    Enrollments(v1::EnrollmentsRequest),
+    PublishHead(v1::PublishHeadRequest),
+    UploadKeys(v1::UploadKeysRequest),
+    ClaimKeys(v1::ClaimKeysRequest),
+    Send(v1::SendRequest),
+    Receive(v1::ReceiveRequest),
+    Acknowledge(v1::AcknowledgeRequest),
+    Withdraw(v1::WithdrawRequest),
+    Checkpoint(v1::CheckpointRequest),
+}
+
+impl Call {
+    fn decode(method: Method, body: &Bytes) -> Result<Self, Refusal> {
+        // Cloning shares the bytes: contents become slices of the request.
+        let body = body.clone();
+        Ok(match method {
+            // Comes with its own proof of who calls: see `enroll`.
+            Method::Enroll => return Err(malformed()),
+            Method::Head => Self::Head(decode(body)?),
+            Method::Entries => Self::Entries(decode(body)?),
+            Method::Enrollments => Self::Enrollments(decode(body)?),
+            Method::PublishHead => Self::PublishHead(decode(body)?),
+            Method::UploadKeys => Self::UploadKeys(decode(body)?),
+            Method::ClaimKeys => Self::ClaimKeys(decode(body)?),
+            Method::Send => Self::Send(decode(body)?),
+            Method::Receive => Self::Receive(decode(body)?),
+            Method::Acknowledge => Self::Acknowledge(decode(body)?),
+            Method::Withdraw => Self::Withdraw(decode(body)?),
+            Method::Checkpoint => Self::Checkpoint(decode(body)?),
+        })
+    }
+
+    /// How many devices it names.
+    fn devices(&self) -> usize {
+        match self {
+            Self::ClaimKeys(claim) => claim.device_ids.len(),
+            Self::Send(send) => send.submissions.iter().map(|s| s.keys.len()).sum(),
+            _ => 0,
+        }
+    }
+}
+
+impl Core {
+    /// Decodes a call, if this caller may make it, and takes what it costs.
+    pub(crate) fn prepare(
+        &self,
+        method: Method,
+        session: &Session,
+        body: &Bytes,
+    ) -> Result<Call, Refusal> {
+        match method {
+            Method::Enroll | Method::Head | Method::Entries => {}
+            Method::Enrollments | Method::PublishHead => session.authority()?,
+            Method::UploadKeys
+            | Method::ClaimKeys
+            | Method::Send
+            | Method::Receive
+            | Method::Acknowledge
+            | Method::Withdraw
+            | Method::Checkpoint => drop(session.device()?),
+        }
+        let call = Call::decode(method, body)?;
+        let units = quota::units(body.len(), call.devices());
+        self.meter.charge(session.org.key, session.caller, units)?;
+        Ok(call)
+    }
+
+    /// Carries out a call and encodes its answer.
+    pub(crate) async fn dispatch(
+        &self,
+        call: Call,
+        session: &Session,
+        terms: Terms,
+    ) -> Result<Vec<u8>, Refusal> {
+        match call {
+            Call::Head(request) => encode(self.head(session, &request)),
+            Call::Entries(request) => encode(self.entries(session, &request)),
+            Call::Enrollments(request) => encode(self.enrollments(session, &request).await),
+            Call::PublishHead(request) => encode(self.publish_head(session, request).await),
+            Call::UploadKeys(request) => encode(self.upload_keys(session, request).await),
+            Call::ClaimKeys(request) => encode(self.claim_keys(session, &request).await),
+            Call::Send(request) => encode(self.send(session, request).await),
+            Call::Receive(request) => encode(self.receive(session, &request, terms).await),
+            Call::Acknowledge(request) => encode(self.acknowledge(session, &request).await),
+            Call::Withdraw(request) => encode(self.withdraw(session, &request).await),
+            Call::Checkpoint(request) => encode(self.checkpoint(session, &request).await),
+        }
+    }
+}
+
+fn decode<M: Message + Default>(body: Bytes) -> Result<M, Refusal> {
+    M::decode(body).map_err(|_| malformed())
+}
+
+fn encode<M: Message>(answer: Result<M, Refusal>) -> Result<Vec<u8>, Refusal> {
+    answer.map(|message| message.encode_to_vec())
+}

@@ -1,0 +1,120 @@
+//! One organization that a relay serves: its directory, who waits to get in, and who polls.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock, RwLockWriteGuard},
+};
+
+use tokio::sync::{Mutex, watch};
+use wardline_org::{DeviceId, OrgId, SignedCredential, Timestamp, root::SignedRoot};
+use wardline_proto::{Message, v1};
+
+use crate::{
+    directory::Directory,
+    error::OpenError,
+    polls::Polls,
+    replay::SeenCalls,
+    roots::Roots,
+    storage::{OrgKey, Storage},
+};
+
+pub(crate) struct Organization {
+    pub(crate) id: OrgId,
+    pub(crate) key: OrgKey,
+    directory: watch::Sender<Arc<Directory>>,
+    pending: RwLock<HashMap<DeviceId, Pending>>,
+    pub(crate) seen: SeenCalls,
+    pub(crate) polls: Polls,
+    /// Held while a head is judged and stored: heads follow one another.
+    pub(crate) publishing: Mutex<()>,
+}
+
+/// A device that no head has answered yet.
+#[derive(Clone, Copy)]
+pub(crate) struct Pending {
+    pub(crate) signing_key: [u8; 32],
+    pub(crate) since: Timestamp,
+}
+
+impl Organization {
+    pub(crate) async fn open(
+        id: OrgId,
+        named: Vec<SignedRoot>,
+        storage: &dyn Storage,
+    ) -> Result<Self, OpenError> {
+        let key = storage.organization(&id).await?;
+        let stored = storage.directory(key).await?;
+        let roots = Roots::join(named, &stored.roots)?;
+        storage.add_roots(key, roots.texts()).await?;
+        let pending = stored
+            .enrollments
+            .iter()
+            .filter_map(|enrollment| {
+                let pending = Pending {
+                    signing_key: signing_key(&enrollment.request)?,
+                    since: enrollment.at,
+                };
+                Some((enrollment.device, pending))
+            })
+            .collect();
+        let directory = Directory::load(&id, &roots, stored)?;
+        Ok(Self {
+            directory: watch::Sender::new(Arc::new(directory)),
+            pending: RwLock::new(pending),
+            seen: SeenCalls::new(storage.remembered_calls(key).await?),
+            polls: Polls::default(),
+            publishing: Mutex::new(()),
+            id,
+            key,
+        })
+    }
+
+    /// The directory of this moment.
+    pub(crate) fn directory(&self) -> Arc<Directory> {
+        Arc::clone(&self.directory.borrow())
+    }
+
+    /// Tells of every new head.
+    pub(crate) fn heads(&self) -> watch::Receiver<Arc<Directory>> {
+        self.directory.subscribe()
+    }
+
+    /// Puts a new head in force, whose storing has been committed, and wakes every poll.
+    pub(crate) fn replace_directory(&self, next: Directory, settled: &[DeviceId]) {
+        self.directory.send_replace(Arc::new(next));
+        self.pending_mut()
+            .retain(|device, _| !settled.contains(device));
+    }
+
+    /// The signing key of a device that waits for the authority.
+    pub(crate) fn pending_key(&self, device: &DeviceId) -> Option<[u8; 32]> {
+        let pending = self.pending.read().unwrap_or_else(PoisonError::into_inner);
+        pending.get(device).map(|pending| pending.signing_key)
+    }
+
+    pub(crate) fn pending_devices(&self) -> Vec<DeviceId> {
+        let pending = self.pending.read().unwrap_or_else(PoisonError::into_inner);
+        pending.keys().copied().collect()
+    }
+
+    pub(crate) fn add_pending(&self, device: DeviceId, pending: Pending) {
+        self.pending_mut().insert(device, pending);
+    }
+
+    /// Forgets who waits since before a time, as the storage does.
+    pub(crate) fn drop_pending(&self, since: Timestamp) {
+        self.pending_mut()
+            .retain(|_, pending| pending.since >= since);
+    }
+
+    fn pending_mut(&self) -> RwLockWriteGuard<'_, HashMap<DeviceId, Pending>> {
+        self.pending.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The signing key that a stored enrollment names.
+fn signing_key(request: &[u8]) -> Option<[u8; 32]> {
+    let request = v1::EnrollRequest::decode(request).ok()?;
+    let credential = SignedCredential::verify(&request.credential, &request.signature).ok()?;
+    Some(credential.credential().ed25519)
+}

@@ -1,0 +1,235 @@
+//! A power cut at every failpoint: whatever a client was not answered is all there or not there at all,
+//! and asking again comes to the same end.
+//!
+//! When a point is reached the files are copied as they are; the copy is what a power cut would have
+//! left. (A binary of its own: failpoints are of the whole process, and other tests would reach them.)
+//! The relay itself runs on, which a killed process does not: what follows happens on the copy.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
+
+#[path = "../it/hospital.rs"]
+#[allow(dead_code)]
+mod hospital;
+#[path = "../it/world.rs"]
+#[allow(dead_code)]
+mod world;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
+
+use fail::FailScenario;
+use tempfile::TempDir;
+use wardline_org::{Clock as _, ManualClock, prekey::PrekeyKind};
+use wardline_proto::v1;
+use wardline_relay::{FAILPOINTS, Relay, SqliteStorage};
+
+use crate::{
+    hospital::Device,
+    world::{RELAY, World, call_over, cast, submission},
+};
+
+#[test]
+fn power_cut_at_any_point_loses_and_doubles_nothing() {
+    let scenario = FailScenario::setup();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut reached = 0;
+    for point in FAILPOINTS {
+        for step in STEPS {
+            reached += usize::from(runtime.block_on(crash(point, *step)));
+        }
+    }
+    // Each call reaches its own two points, its mark's, and no other: see to it that the points are
+    // where the table says.
+    assert!(reached >= 2 * STEPS.len(), "only {reached} points reached");
+    scenario.teardown();
+}
+
+/// What the client is doing when the power goes.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Upload,
+    Claim,
+    Send,
+    Receive,
+    Acknowledge,
+    Withdraw,
+    Checkpoint,
+}
+
+const STEPS: &[Step] = &[
+    Step::Upload,
+    Step::Claim,
+    Step::Send,
+    Step::Receive,
+    Step::Acknowledge,
+    Step::Withdraw,
+    Step::Checkpoint,
+];
+
+/// Does the step with the power cut at a point, then again after it. Answers whether the point was reached.
+async fn crash(point: &str, step: Step) -> bool {
+    let cast = cast();
+    let world = World::of(&[&cast.ada, &cast.ben]).await;
+    world.upload(&cast.ben, &[1, 2], Some(50)).await.unwrap();
+    let waiting = submission("waiting", &[&cast.ben]);
+    world.send(&cast.ada, waiting.clone()).await.unwrap();
+    if matches!(step, Step::Acknowledge) {
+        world.receive(&cast.ben).await.unwrap();
+    }
+    let new = submission("new", &[&cast.ben]);
+
+    let snapshot: Arc<Mutex<Option<TempDir>>> = Arc::default();
+    let taken = Arc::clone(&snapshot);
+    let from = world.path();
+    fail::cfg_callback(point, move || {
+        let mut taken = taken.lock().unwrap();
+        taken.get_or_insert_with(|| copy(&from));
+    })
+    .unwrap();
+    let client = Client {
+        relay: &world.relay,
+        clock: &world.clock,
+        ada: &cast.ada,
+        ben: &cast.ben,
+    };
+    client.take(step, &waiting, &new).await;
+    fail::remove(point);
+    let Some(folder) = snapshot.lock().unwrap().take() else {
+        return false;
+    };
+
+    let storage = Arc::new(SqliteStorage::open(folder.path()).unwrap());
+    let relay = Relay::open(world.config.clone(), storage, world.clock.clone())
+        .await
+        .unwrap();
+    let after = Client {
+        relay: &relay,
+        ..client
+    };
+    after.take(step, &waiting, &new).await;
+    after.check(step, &waiting, &new).await;
+    relay.close().await;
+    true
+}
+
+struct Client<'a> {
+    relay: &'a Relay,
+    clock: &'a ManualClock,
+    ada: &'a Device,
+    ben: &'a Device,
+}
+
+impl Client<'_> {
+    /// Makes the step's call, signed anew, as a client does that had no answer.
+    async fn take(&self, step: Step, waiting: &v1::Submission, new: &v1::Submission) {
+        match step {
+            Step::Upload => {
+                let keys = [1, 2, 3].map(|seed| self.ben.prekey(PrekeyKind::OneTime, seed));
+                let upload = v1::UploadKeysRequest {
+                    one_time_keys: keys.to_vec(),
+                    ..Default::default()
+                };
+                self.ask(self.ben, &upload).await;
+            }
+            Step::Claim => drop(self.claim().await),
+            Step::Send => {
+                let send = v1::SendRequest {
+                    submissions: vec![new.clone()],
+                    checkpoint: 7,
+                };
+                self.ask(self.ada, &send).await;
+            }
+            Step::Receive => drop(self.mailbox().await),
+            Step::Acknowledge => {
+                let epoch = self.mailbox().await.epoch;
+                let acknowledge = v1::AcknowledgeRequest {
+                    up_to: 1,
+                    epoch,
+                    checkpoint: 7,
+                };
+                self.ask(self.ben, &acknowledge).await;
+            }
+            Step::Withdraw => {
+                let withdraw = v1::WithdrawRequest {
+                    envelope_id: waiting.envelope_id.clone(),
+                };
+                let answer = self.ask(self.ada, &withdraw).await;
+                assert_eq!(answer.withdrawn_devices, [self.ben.id().to_vec()]);
+            }
+            Step::Checkpoint => {
+                let checkpoint = v1::CheckpointRequest { counter: 9 };
+                assert_eq!(self.ask(self.ada, &checkpoint).await.highest, 9);
+            }
+        }
+    }
+
+    /// What must be true once the step was answered, however often it was begun.
+    async fn check(&self, step: Step, waiting: &v1::Submission, new: &v1::Submission) {
+        let mailbox = self.mailbox().await;
+        let found: Vec<_> = mailbox.envelopes.iter().map(|e| &e.envelope_id).collect();
+        let expected: &[_] = match step {
+            Step::Send => &[&waiting.envelope_id, &new.envelope_id],
+            Step::Acknowledge | Step::Withdraw => &[],
+            _ => &[&waiting.envelope_id],
+        };
+        assert_eq!(found, expected, "{step:?}");
+
+        let keys = mailbox.unclaimed_one_time_keys;
+        match step {
+            Step::Upload => assert_eq!(keys, 3),
+            // One was answered, and one may have been spent on the answer that was lost.
+            Step::Claim => assert!(keys <= 1, "a key that was handed out is back"),
+            _ => assert_eq!(keys, 2),
+        }
+        let checkpoint = v1::CheckpointRequest { counter: 0 };
+        let highest = match step {
+            Step::Acknowledge => self.ask(self.ben, &checkpoint).await.highest,
+            _ => self.ask(self.ada, &checkpoint).await.highest,
+        };
+        let expected = match step {
+            Step::Send | Step::Acknowledge => 7,
+            Step::Checkpoint => 9,
+            _ => 0,
+        };
+        assert_eq!(highest, expected, "{step:?}");
+    }
+
+    async fn claim(&self) -> v1::ClaimKeysResponse {
+        let claim = v1::ClaimKeysRequest {
+            device_ids: vec![self.ben.id().to_vec()],
+        };
+        self.ask(self.ada, &claim).await
+    }
+
+    async fn mailbox(&self) -> v1::ReceiveResponse {
+        self.ask(self.ben, &v1::ReceiveRequest::default()).await
+    }
+
+    async fn ask<C: wardline_org::transport::RelayCall>(
+        &self,
+        device: &Device,
+        call: &C,
+    ) -> C::Answer {
+        let transport = self.relay.local();
+        call_over(&transport, &device.calls(RELAY), call, self.clock.now())
+            .await
+            .unwrap()
+    }
+}
+
+fn copy(from: &Path) -> TempDir {
+    let to = tempfile::tempdir().unwrap();
+    for file in ["relay.db", "relay.db-wal"] {
+        let (from, to): (PathBuf, PathBuf) = (from.join(file), to.path().join(file));
+        std::fs::copy(from, to).unwrap();
+    }
+    to
+}

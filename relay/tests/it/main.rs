@@ -1,0 +1,24 @@
+//! The relay with real signatures, real files and, where it matters, real sockets.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
+
+mod callers;
+mod directory;
+mod enrollment;
+mod fuzz;
+mod garbage;
+mod hospital;
+mod http;
+mod keys;
+mod limits;
+mod messages;
+mod polls;
+mod restart;
+mod secrecy;
+mod world;
