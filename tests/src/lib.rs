@@ -1,0 +1,7 @@
+//! What the whole-system tests share: a ward with a relay, an authority and devices, all of it real.
+
+mod faults;
+mod ward;
+
+pub use faults::{Fault, Faults};
+pub use ward::{Phone, Ward, settle, team, text};
