@@ -1,0 +1,121 @@
+//! The chores of the workspace: `cargo xtask --help`.
+//!
+//! One program instead of a folder of scripts, so that every check runs the same on a laptop and on a
+//! build server. What a chore *means* stands in the module it calls; this file is the command line only.
+
+mod command;
+mod connect;
+mod house;
+mod report;
+mod steps;
+mod tools;
+
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::{report::Report, steps::Step};
+
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    about = "The chores of the Wardline workspace",
+    after_help = EXAMPLES,
+    max_term_width = 100
+)]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Run every check: what has to pass before a change lands
+    Test(Test),
+    /// Format the whole workspace
+    Fmt,
+    /// Clippy on every target; warnings are failures
+    Lint,
+    /// Build the API documentation; warnings are failures
+    Docs,
+    /// Check licenses, sources and duplicates of the dependencies
+    Deny,
+    /// Check the dependencies against the public advisory database (needs the network)
+    Advisories,
+    /// Check the repository's own rules: words, links, rooms, file lengths
+    House,
+    /// Build what phones and backends link, with only the features they get
+    Features,
+    /// Call a relay with a stock Connect client (needs Python)
+    Connect,
+    /// Run the fuzz targets, each for a while (needs a nightly toolchain and cargo-fuzz)
+    Fuzz(Fuzz),
+    /// Run the benchmarks
+    Bench(Bench),
+}
+
+#[derive(Args)]
+struct Test {
+    /// Nothing may be skipped: a missing tool or an ignored test is a failure
+    #[arg(long)]
+    all: bool,
+    /// Only tests whose name contains this, and no other step
+    filter: Option<String>,
+}
+
+#[derive(Args)]
+struct Fuzz {
+    /// Seconds for each target
+    #[arg(long, default_value_t = 60)]
+    seconds: u64,
+    /// Only these targets (default: every one)
+    targets: Vec<String>,
+}
+
+#[derive(Args)]
+struct Bench {
+    /// Handed on to the benchmarks, for example a filter
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<String>,
+}
+
+fn main() -> ExitCode {
+    let mut report = Report::new();
+    match Cli::parse().chore {
+        Chore::Test(Test { all, filter: None }) => {
+            for step in Step::TEST {
+                report.run(step.name(), || step.run(all));
+            }
+            report.forbid_skips(all);
+        }
+        Chore::Test(Test {
+            all,
+            filter: Some(filter),
+        }) => {
+            report.run("tests", || steps::tests(Some(&filter), all));
+        }
+        Chore::Fmt => report.run("fmt", steps::fmt),
+        Chore::Lint => report.run("lint", steps::lint),
+        Chore::Docs => report.run("docs", steps::docs),
+        Chore::Deny => report.run("deny", steps::deny),
+        Chore::Advisories => report.run("advisories", steps::advisories),
+        Chore::House => report.run("house", house::check),
+        Chore::Features => report.run("features", steps::features),
+        Chore::Connect => report.run("connect", connect::check),
+        Chore::Fuzz(Fuzz { seconds, targets }) => {
+            report.run("fuzz", || steps::fuzz(seconds, &targets));
+        }
+        Chore::Bench(Bench { arguments }) => report.run("bench", || steps::bench(&arguments)),
+    }
+    report.finish()
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo xtask test                     everything, as before a change lands
+  cargo xtask test --all               the same, and nothing may be skipped (the build server)
+  cargo xtask test ticket              only the tests with \"ticket\" in their name
+  cargo xtask lint                     one step alone
+  cargo xtask fuzz --seconds 300 note  one fuzz target for five minutes
+  cargo xtask bench -- --quick         hand an argument on to the benchmarks";

@@ -1,0 +1,59 @@
+//! Programs that do not come with the toolchain: found, installed, or named together with what to do.
+
+use std::process::Stdio;
+
+use anyhow::{Context, Result, bail};
+
+use crate::{
+    command::{cargo, program, run},
+    report::say,
+};
+
+/// Makes sure that `cargo deny` answers.
+pub(crate) fn ensure_cargo_deny() -> Result<()> {
+    if answers(&["deny", "--version"]) {
+        return Ok(());
+    }
+    say(format_args!(
+        "cargo-deny is missing: installing version {CARGO_DENY} (some minutes, once)"
+    ));
+    run(
+        cargo(["install", "--locked", "--version", CARGO_DENY, "cargo-deny"])
+            // Ours may be a shared or a short-lived one.
+            .env_remove("CARGO_TARGET_DIR"),
+    )
+    .context("install it by hand: cargo install --locked cargo-deny")
+}
+
+/// A Python that can make environments and is new enough for the Connect client; `None` when there is none.
+pub(crate) fn python() -> Option<&'static str> {
+    let test = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))";
+    ["python3", "python"]
+        .into_iter()
+        .find(|name| succeeds(program(name).args(["-c", test])))
+}
+
+/// Fuzzing needs what only a nightly compiler has.
+pub(crate) fn require_cargo_fuzz() -> Result<()> {
+    if !succeeds(program("cargo").args(["+nightly", "--version"])) {
+        bail!("fuzzing needs a nightly compiler: rustup toolchain install nightly");
+    }
+    if !succeeds(program("cargo").args(["+nightly", "fuzz", "--version"])) {
+        bail!("fuzzing needs cargo-fuzz: cargo install --locked cargo-fuzz");
+    }
+    Ok(())
+}
+
+fn answers(arguments: &[&str]) -> bool {
+    succeeds(&mut cargo(arguments))
+}
+
+fn succeeds(command: &mut std::process::Command) -> bool {
+    let quiet = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    quiet.status().is_ok_and(|status| status.success())
+}
+
+const CARGO_DENY: &str = "0.20.2";
