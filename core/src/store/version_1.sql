@@ -1,0 +1,193 @@
+-- Who this device is. `identity` signs requests; `account` is the Olm account and changes with every
+-- one-time key; `ratchet_counter` grows with every transaction that moves a ratchet (rollback);
+-- `replace_keys` says that the keys at the relay are of an old copy of this store; `listing` is what the
+-- organization was asked to list, without the ticket.
+CREATE TABLE device (
+    singleton INTEGER PRIMARY KEY CHECK (singleton = 1),
+    organization TEXT NOT NULL,
+    user_id TEXT NOT NULL,
+    device_id BLOB NOT NULL,
+    identity BLOB NOT NULL,
+    account BLOB NOT NULL,
+    listing BLOB NOT NULL,
+    ratchet_counter INTEGER NOT NULL DEFAULT 0,
+    fallback_made_at INTEGER,
+    replace_keys INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+-- How far the mailbox has been read, in the relay's numbering.
+CREATE TABLE mailbox (
+    singleton INTEGER PRIMARY KEY CHECK (singleton = 1),
+    epoch BLOB NOT NULL,
+    sequence INTEGER NOT NULL
+) STRICT;
+
+-- What we believe: root, head, policy.
+CREATE TABLE trust (
+    singleton INTEGER PRIMARY KEY CHECK (singleton = 1),
+    state BLOB NOT NULL
+) STRICT;
+
+-- Directory entries proven under head `head_version`; `bytes` is NULL for a proven absence.
+CREATE TABLE entry (
+    key TEXT PRIMARY KEY,
+    bytes BLOB,
+    head_version INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE session (
+    device_id BLOB NOT NULL,
+    session_id BLOB NOT NULL,
+    state BLOB NOT NULL,
+    used INTEGER NOT NULL,
+    PRIMARY KEY (device_id, session_id)
+) STRICT, WITHOUT ROWID;
+
+-- Base keys of pre-key messages that were opened: the same message never opens a second session.
+CREATE TABLE base_key (
+    base_key BLOB PRIMARY KEY,
+    seen_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE conversation (
+    id INTEGER PRIMARY KEY,
+    conversation_id BLOB NOT NULL UNIQUE,
+    reference BLOB NOT NULL,
+    unread INTEGER NOT NULL DEFAULT 0,
+    last_sequence INTEGER NOT NULL DEFAULT 0,
+    draft BLOB
+) STRICT;
+
+-- `sequence` is the order of arrival here and the order of the timeline.
+CREATE TABLE message (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    message_id BLOB NOT NULL,
+    sender_device BLOB NOT NULL,
+    sender_user TEXT NOT NULL,
+    conversation INTEGER NOT NULL REFERENCES conversation (id),
+    direction INTEGER NOT NULL,
+    proof INTEGER NOT NULL,
+    priority INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    arrived_at INTEGER NOT NULL,
+    read_at INTEGER,
+    content_hash BLOB,
+    body BLOB NOT NULL,
+    content_key BLOB,
+    UNIQUE (sender_device, message_id)
+) STRICT;
+CREATE INDEX message_timeline ON message (conversation, sequence);
+CREATE INDEX message_by_id ON message (message_id);
+CREATE INDEX message_unread ON message (conversation) WHERE read_at IS NULL AND direction = 2;
+
+-- One row per device a message of ours goes to: the list frozen when it was sealed.
+CREATE TABLE recipient (
+    message INTEGER NOT NULL REFERENCES message (sequence) ON DELETE CASCADE,
+    device_id BLOB NOT NULL,
+    user_id TEXT NOT NULL,
+    state INTEGER NOT NULL,
+    cause INTEGER,
+    sent_at INTEGER,
+    delivered_at INTEGER,
+    read_at INTEGER,
+    reseal_wanted_at INTEGER,
+    resealed_at INTEGER,
+    PRIMARY KEY (message, device_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX recipient_wishes ON recipient (reseal_wanted_at) WHERE reseal_wanted_at IS NOT NULL;
+
+CREATE TABLE idempotency (
+    key TEXT PRIMARY KEY,
+    message INTEGER NOT NULL REFERENCES message (sequence) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+-- Messages not sealed for every recipient device yet. `content` is the encoded Content until the
+-- recipients are frozen; then `signed` and `content_key` are kept until the last device has keys.
+CREATE TABLE outbox (
+    message INTEGER PRIMARY KEY REFERENCES message (sequence) ON DELETE CASCADE,
+    content BLOB,
+    signed BLOB,
+    content_key BLOB,
+    queued_at INTEGER NOT NULL,
+    not_before INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+-- Sealed and waiting for the relay: exactly these bytes are posted, however often it takes.
+CREATE TABLE submission (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    envelope_id BLOB NOT NULL UNIQUE,
+    message INTEGER REFERENCES message (sequence) ON DELETE CASCADE,
+    body BLOB NOT NULL
+) STRICT;
+
+-- Which message an envelope of ours carried, for as long as it may be asked for again.
+CREATE TABLE sent_envelope (
+    envelope_id BLOB PRIMARY KEY,
+    message INTEGER NOT NULL REFERENCES message (sequence) ON DELETE CASCADE,
+    posted_at INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sent_envelope_message ON sent_envelope (message);
+
+CREATE TABLE envelope_device (
+    envelope_id BLOB NOT NULL REFERENCES sent_envelope (envelope_id) ON DELETE CASCADE,
+    device_id BLOB NOT NULL,
+    PRIMARY KEY (envelope_id, device_id)
+) STRICT, WITHOUT ROWID;
+
+-- Receipts to be signed and sealed together, per author.
+CREATE TABLE receipt (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    author_user TEXT NOT NULL,
+    message_id BLOB NOT NULL,
+    content_hash BLOB NOT NULL,
+    kind INTEGER NOT NULL,
+    at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX receipt_by_author ON receipt (author_user, id);
+
+-- Control traffic that waits for a session with its device.
+CREATE TABLE control (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    device_id BLOB NOT NULL,
+    user_id TEXT NOT NULL,
+    body BLOB NOT NULL,
+    queued_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX control_by_device ON control (device_id);
+
+-- Envelopes that were opened, so that the relay's repetitions are known as such.
+CREATE TABLE opened_envelope (
+    sender_device BLOB NOT NULL,
+    envelope_id BLOB NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (sender_device, envelope_id)
+) STRICT, WITHOUT ROWID;
+
+-- Envelopes that would not open, kept as a fact.
+CREATE TABLE refused_envelope (
+    envelope_id BLOB NOT NULL,
+    sender_device BLOB NOT NULL,
+    sender_user TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    cause INTEGER NOT NULL,
+    curable INTEGER NOT NULL,
+    reseal_requested_at INTEGER,
+    healed_at INTEGER,
+    PRIMARY KEY (sender_device, envelope_id)
+) STRICT, WITHOUT ROWID;
+
+-- What the app has not confirmed yet, oldest first.
+CREATE TABLE event (
+    cursor INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    payload BLOB NOT NULL
+) STRICT;
+
+-- Hash-chained; never a text, never deleted here.
+CREATE TABLE audit (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    action INTEGER NOT NULL,
+    subject BLOB NOT NULL,
+    hash BLOB NOT NULL
+) STRICT;
