@@ -4,4 +4,4 @@ mod faults;
 mod ward;
 
 pub use faults::{Fault, Faults};
-pub use ward::{Phone, Ward, settle, team, text};
+pub use ward::{Phone, Ward, passphrase, settle, team, text};

@@ -175,6 +175,11 @@ impl Ward {
         self.publisher.publish_once(self.clock.now()).await.unwrap();
     }
 
+    /// The hash of the first root document, as an app pins it.
+    pub fn pin(&self) -> Hash {
+        self.pin
+    }
+
     pub fn relay(&self) -> &Relay {
         self.relay.as_ref().unwrap()
     }
@@ -287,6 +292,7 @@ fn relay_name() -> RelayId {
     RelayId::new("relay.mercy.example").unwrap()
 }
 
-fn passphrase() -> Passphrase {
+/// What everybody types.
+pub fn passphrase() -> Passphrase {
     Passphrase::new("correct horse battery staple").unwrap()
 }
