@@ -34,6 +34,8 @@ pub async fn live(devices: usize) -> (Ward, Phone) {
     let mut others = Vec::new();
     for number in 0..devices {
         let phone = ward.phone(&people[number / 2]).await;
+        // Its keys are at the relay from now on.
+        phone.client.sync_once().await.unwrap();
         phone.client.suspend().await.unwrap();
         others.push(phone);
     }
@@ -46,6 +48,11 @@ pub async fn live(devices: usize) -> (Ward, Phone) {
         other.client.close().await.unwrap();
     }
     sender.client.sync_once().await.unwrap();
+    // With everything at hand a message is sealed when `send` answers.
+    let message = sender.client.send(draft(team())).await.unwrap();
+    let people = sender.client.deliveries(message).await.unwrap();
+    let sealed: usize = people.iter().map(|person| person.devices.len()).sum();
+    assert_eq!(sealed, devices);
     (ward, sender)
 }
 
