@@ -28,15 +28,21 @@ pub(crate) fn keys_to_offer(
 ) -> Result<Option<v1::UploadKeysRequest>, Error> {
     let identity = step.context.identity.clone();
     let rotate = fallback_is_due(step)?;
-    let account = step.memory.ratchets.account(step.connection)?;
+    let ratchets = &mut step.memory.ratchets;
+    let account = ratchets.account(step.connection)?;
     let offered = usize::try_from(at_the_relay).unwrap_or(usize::MAX);
-    let unpublished = account.one_time_keys().len();
-    if offered < FEWEST_KEYS && unpublished == 0 {
-        account.generate_one_time_keys(MOST_KEYS.saturating_sub(offered));
+    let replenish = offered < FEWEST_KEYS && account.one_time_keys().is_empty();
+    let rotate = rotate && account.fallback_key().is_empty();
+    if replenish || rotate {
+        let account = ratchets.account_mut(step.connection)?;
+        if replenish {
+            account.generate_one_time_keys(MOST_KEYS.saturating_sub(offered));
+        }
+        if rotate {
+            account.generate_fallback_key();
+        }
     }
-    if rotate && account.fallback_key().is_empty() {
-        account.generate_fallback_key();
-    }
+    let account = ratchets.account(step.connection)?;
     let device = identity.device_id;
     let sign = |kind, key: vodozemac::Curve25519PublicKey| {
         sign_prekey(&identity, device, kind, key.as_bytes(), None)
@@ -71,10 +77,12 @@ pub(crate) fn keys_offered(
     step: &mut Step<'_>,
     offered: &v1::UploadKeysRequest,
 ) -> Result<(), Error> {
-    step.memory
-        .ratchets
-        .account(step.connection)?
-        .mark_keys_as_published();
+    if !offered.one_time_keys.is_empty() || offered.fallback_key.is_some() {
+        step.memory
+            .ratchets
+            .account_mut(step.connection)?
+            .mark_keys_as_published();
+    }
     if offered.replace {
         step.connection
             .execute("UPDATE device SET replace_keys = 0", [])?;

@@ -121,7 +121,7 @@ impl Ratchets {
             return Ok(Err(OpenFailure::Replayed));
         }
         let identity = pre_key.identity_key();
-        let account = self.account(connection)?;
+        let account = self.account_mut(connection)?;
         let Ok(created) =
             account.create_inbound_session(SessionConfig::version_2(), identity, &pre_key)
         else {
@@ -172,8 +172,23 @@ impl Ratchets {
         Ok(())
     }
 
-    /// The account, to make or publish keys with. What changes is written by the next flush.
-    pub(crate) fn account(&mut self, connection: &Connection) -> Result<&mut Account, StoreError> {
+    /// The account, to look at.
+    pub(crate) fn account(&mut self, connection: &Connection) -> Result<&Account, StoreError> {
+        Ok(&self.live_account(connection)?.account)
+    }
+
+    /// The account, to make, use or publish keys with. The next flush writes it, and counts it as a step:
+    /// only for what really changes it, or the counter runs ahead of what the relay is ever shown.
+    pub(crate) fn account_mut(
+        &mut self,
+        connection: &Connection,
+    ) -> Result<&mut Account, StoreError> {
+        let live = self.live_account(connection)?;
+        live.dirty = true;
+        Ok(&mut live.account)
+    }
+
+    fn live_account(&mut self, connection: &Connection) -> Result<&mut LiveAccount, StoreError> {
         let live = match self.account.take() {
             Some(live) => live,
             None => {
@@ -188,9 +203,7 @@ impl Ratchets {
                 }
             }
         };
-        let live = self.account.insert(live);
-        live.dirty = true;
-        Ok(&mut live.account)
+        Ok(self.account.insert(live))
     }
 
     /// Writes everything the job moved and counts it as one step of the rollback counter.

@@ -61,7 +61,7 @@ impl Device {
 
     /// A one-time key of this device, claimed and verified by a peer.
     fn new_peer(&mut self, kind: PrekeyKind) -> NewPeer {
-        let account = self.ratchets.account(&self.connection).unwrap();
+        let account = self.ratchets.account_mut(&self.connection).unwrap();
         let key = if kind == PrekeyKind::OneTime {
             account.generate_one_time_keys(1).created[0].to_bytes()
         } else {
