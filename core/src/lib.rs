@@ -114,6 +114,9 @@ pub use client::{
 };
 pub use conversation::Recipient;
 pub use engine::event::{Delivered, Event, EventCursor, Tier};
+#[cfg(feature = "failpoints")]
+#[doc(hidden)]
+pub use engine::points::FAILPOINTS;
 pub use error::{Error, Recovery, SendError};
 pub use id::{ConversationId, IdError, MessageId};
 pub use message::{

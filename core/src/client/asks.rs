@@ -17,7 +17,12 @@ use wardline_proto::v1;
 use super::Client;
 use crate::{
     audit::Action,
-    engine::{event::Event, inbox, outbox, posting, reseal, upkeep},
+    engine::{
+        event::Event,
+        inbox, outbox,
+        points::{Call, Commit},
+        posting, reseal, upkeep,
+    },
     error::Error,
     session::ratchets,
 };
@@ -51,6 +56,20 @@ pub(super) struct Answered {
 }
 
 impl Ask {
+    /// What is asked.
+    pub(super) fn kind(&self) -> Call {
+        match self {
+            Self::Checkpoint(_) => Call::Checkpoint,
+            Self::Head(_) => Call::Head,
+            Self::Offer(_) => Call::Offer,
+            Self::Entries(_) => Call::Entries,
+            Self::Claim(_) => Call::Claim,
+            Self::Send(_) => Call::Send,
+            Self::Receive(_) => Call::Receive,
+            Self::Acknowledge(_) => Call::Acknowledge,
+        }
+    }
+
     /// The unsigned call.
     pub(super) fn request(&self) -> Request {
         match self {
@@ -83,13 +102,13 @@ impl Client {
         if let Some(ask) = self.entries_ask().await? {
             return Ok(Some(ask));
         }
-        let devices = self.step(|step| Ok(upkeep::devices_to_claim(step))).await?;
+        let devices = self.look(|view| Ok(upkeep::devices_to_claim(view))).await?;
         if !devices.is_empty() {
             let device_ids = devices.iter().map(|device| device.to_vec()).collect();
             return Ok(Some(Ask::Claim(v1::ClaimKeysRequest { device_ids })));
         }
         let (submissions, checkpoint) = self
-            .step(|step| Ok((posting::to_post(step)?, ratchets::counter(step.connection)?)))
+            .look(|view| Ok((posting::to_post(view)?, ratchets::counter(view.connection)?)))
             .await?;
         Ok((!submissions.is_empty()).then(|| {
             Ask::Send(v1::SendRequest {
@@ -110,10 +129,10 @@ impl Client {
     /// The next call of the incoming way.
     pub(super) async fn receive_ask(&self, wait: Duration) -> Result<Ask, Error> {
         let ((epoch, after), seen_head_version) = self
-            .step(|step| {
-                let head = step.memory.directory.head(step.connection)?;
+            .look(|view| {
+                let head = view.memory.directory.head(view.connection)?;
                 Ok((
-                    inbox::position(step)?,
+                    inbox::position(view)?,
                     head.map_or(0, |(version, _)| version),
                 ))
             })
@@ -175,7 +194,7 @@ impl Client {
 
     /// Seals whatever can be sealed now; answers how many messages still wait.
     pub(super) async fn seal(&self) -> Result<usize, Error> {
-        self.step(|step| {
+        self.step(Commit::Seal, |step| {
             reseal::ask(step)?;
             reseal::answer(step)?;
             upkeep::seal_receipts(step)?;
@@ -186,8 +205,8 @@ impl Client {
     }
 
     async fn head_version(&self) -> Result<u64, Error> {
-        self.step(|step| {
-            let head = step.memory.directory.head(step.connection)?;
+        self.look(|view| {
+            let head = view.memory.directory.head(view.connection)?;
             Ok(head.map_or(0, |(version, _)| version))
         })
         .await
@@ -200,7 +219,7 @@ impl Client {
             return Ok(None);
         }
         let request = self
-            .step(|step| Ok(step.memory.directory.trust(step.connection)?.request()))
+            .look(|view| Ok(view.memory.directory.trust(view.connection)?.request()))
             .await?;
         self.inner.line().head_asked_at = self.inner.clock.monotonic();
         Ok(Some(Ask::Head(request)))
@@ -211,7 +230,9 @@ impl Client {
         // Unknown since this open: what has not been confirmed is offered, and be it nothing, to learn.
         let at_relay = known.unwrap_or(u32::MAX);
         let offer = self
-            .step(move |step| upkeep::keys_to_offer(step, at_relay))
+            .step(Commit::KeysMade, move |step| {
+                upkeep::keys_to_offer(step, at_relay)
+            })
             .await?;
         Ok(match (offer, known) {
             (None, Some(_)) => None,
@@ -221,13 +242,13 @@ impl Client {
 
     async fn entries_ask(&self) -> Result<Option<Ask>, Error> {
         let (queries, head_version) = self
-            .step(|step| {
-                let mut wanted = std::mem::take(&mut step.memory.wanted_entries);
+            .look(|view| {
+                let mut wanted = std::mem::take(&mut view.memory.wanted_entries);
                 if let Some(rest) = wanted.iter().nth(ENTRIES_AT_ONCE).cloned() {
-                    step.memory.wanted_entries = wanted.split_off(&rest);
+                    view.memory.wanted_entries = wanted.split_off(&rest);
                 }
-                let queries = step.memory.directory.queries(step.connection, wanted)?;
-                let head = step.memory.directory.head(step.connection)?;
+                let queries = view.memory.directory.queries(view.connection, wanted)?;
+                let head = view.memory.directory.head(view.connection)?;
                 Ok((queries, head.map_or(0, |(version, _)| version)))
             })
             .await?;
@@ -248,7 +269,9 @@ impl Client {
             return Err(CallError::BadAnswer.into());
         }
         let rolled_back = self
-            .step(move |step| upkeep::checkpoint(step, answer.highest))
+            .step(Commit::Checkpoint, move |step| {
+                upkeep::checkpoint(step, answer.highest)
+            })
             .await?;
         let mut line = self.inner.line();
         line.checkpoint_confirmed = true;
@@ -260,7 +283,7 @@ impl Client {
 
     async fn on_head(&self, answer: v1::HeadResponse) -> Result<Answered, Error> {
         let accepted = self
-            .step(move |step| {
+            .step(Commit::Head, move |step| {
                 let accepted = step
                     .memory
                     .directory
@@ -303,7 +326,7 @@ impl Client {
             Action::DirectoryRefused
         };
         let code = error.code();
-        self.step(move |step| {
+        self.step(Commit::HeadRefused, move |step| {
             step.audit(action, code.as_bytes())?;
             step.emit(&Event::DirectoryRefused { code })
         })
@@ -317,8 +340,10 @@ impl Client {
     ) -> Result<Answered, Error> {
         // A relay that counts none of them must not be offered more without end.
         let offered = u32::try_from(offer.one_time_keys.len()).unwrap_or(u32::MAX);
-        self.step(move |step| upkeep::keys_offered(step, &offer))
-            .await?;
+        self.step(Commit::KeysOffered, move |step| {
+            upkeep::keys_offered(step, &offer)
+        })
+        .await?;
         let unclaimed = answer.unclaimed_one_time_keys.max(offered);
         self.inner.line().keys_at_relay = Some(unclaimed);
         Ok(Answered::default())
@@ -337,7 +362,7 @@ impl Client {
                 ..Answered::default()
             });
         }
-        self.step(move |step| {
+        self.step(Commit::Entries, move |step| {
             step.memory
                 .directory
                 .accept_entries(step.connection, &asked.queries, &answer)
@@ -352,13 +377,15 @@ impl Client {
         answer: v1::ClaimKeysResponse,
     ) -> Result<Answered, Error> {
         let peers = self
-            .step(move |step| upkeep::check_claimed(step, &asked.device_ids, &answer))
+            .look(move |view| upkeep::check_claimed(view, &asked.device_ids, &answer))
             .await?;
         // Key agreement on every core, outside the transaction.
         let identity = self.inner.identity.clone();
         let started = super::blocking(move || Ok(identity.start_sessions(peers))).await?;
-        self.step(move |step| upkeep::sessions_started(step, started))
-            .await?;
+        self.step(Commit::Sessions, move |step| {
+            upkeep::sessions_started(step, started)
+        })
+        .await?;
         Ok(Answered::default())
     }
 
@@ -378,7 +405,7 @@ impl Client {
             return Err(CallError::BadAnswer.into());
         }
         self.note_head(answer.head_version);
-        self.step(move |step| posting::posted(step, &answer))
+        self.step(Commit::Posted, move |step| posting::posted(step, &answer))
             .await?;
         Ok(Answered {
             posted,
@@ -424,7 +451,9 @@ impl Client {
             .collect();
         let (epoch, more) = (batch.epoch.clone(), batch.more);
         let opened = self
-            .step(move |step| inbox::receive(step, &attempts, &batch, &doubts))
+            .step(Commit::Receive, move |step| {
+                inbox::receive(step, &attempts, &batch, &doubts)
+            })
             .await;
         if opened.as_ref().is_ok_and(|outcome| outcome.needs_directory) {
             return Ok(Answered {
@@ -435,7 +464,6 @@ impl Client {
         let dealt_with = opened.as_ref().map_or(0, |outcome| outcome.dealt_with);
         self.inner.attempts.end(dealt_with);
         let outcome = opened?;
-        fail::fail_point!("wardline::inbox::committed");
         // The index is derived and catches up later: receiving never fails for it.
         if let Err(error) = self.take_up_arrivals().await {
             tracing::warn!(code = %error.code(), "the search index is behind");
@@ -484,7 +512,8 @@ impl Client {
             .refusal()
             .is_some_and(|refusal| refusal.code == RelayCode::Revoked);
         if revoked && !std::mem::replace(&mut self.inner.line().revocation_told, true) {
-            self.step(|step| step.emit(&Event::DeviceRevoked)).await?;
+            self.step(Commit::Revoked, |step| step.emit(&Event::DeviceRevoked))
+                .await?;
         }
         Ok(())
     }

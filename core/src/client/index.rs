@@ -12,6 +12,7 @@ use wardline_proto::v1;
 
 use super::{Client, blocking};
 use crate::{
+    engine::points::{Beside, Commit},
     error::Error,
     id::{ConversationId, MessageId},
     message::{rows, timeline},
@@ -50,7 +51,10 @@ impl Client {
             let documents = arrivals.documents;
             blocking(move || {
                 let documents: Vec<_> = documents.iter().map(Indexable::document).collect();
-                Ok(unlocked.search.index(&documents, last)?)
+                Beside::Index.before();
+                unlocked.search.index(&documents, last)?;
+                Beside::Index.after();
+                Ok(())
             })
             .await?;
         }
@@ -61,7 +65,7 @@ impl Client {
         if resealed.is_empty() {
             return Ok(());
         }
-        self.step(move |step| {
+        self.step(Commit::Bodies, move |step| {
             // A body that was written anew since it was read (sealed for its recipients, say) stays.
             let mut update = step
                 .connection

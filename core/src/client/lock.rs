@@ -5,6 +5,7 @@ use std::sync::PoisonError;
 use super::{Client, blocking};
 use crate::{
     audit::Action,
+    engine::points::{Beside, Commit},
     error::Error,
     vault::{Argon2Params, InboxSlot, Passphrase, VaultError},
 };
@@ -24,15 +25,17 @@ impl Client {
             Ok(unlocked) => unlocked,
             Err(error) => {
                 if matches!(error, Error::Vault(VaultError::WrongPassphrase { .. })) {
-                    self.step(|step| step.audit(Action::UnlockFailed, &[]))
-                        .await?;
+                    self.step(Commit::UnlockFailed, |step| {
+                        step.audit(Action::UnlockFailed, &[])
+                    })
+                    .await?;
                 }
                 return Err(error);
             }
         };
         let client = self.clone();
         blocking(move || client.inner.hold(unlocked.keys)).await?;
-        self.step(|step| {
+        self.step(Commit::Unlock, |step| {
             step.outgoing_changed();
             step.audit(Action::Unlocked, &[])
         })
@@ -65,8 +68,10 @@ impl Client {
                 .change_passphrase(&old, &new, Argon2Params::default())?)
         })
         .await?;
-        self.step(|step| step.audit(Action::PassphraseChanged, &[]))
-            .await
+        self.step(Commit::Passphrase, |step| {
+            step.audit(Action::PassphraseChanged, &[])
+        })
+        .await
     }
 
     /// Encrypts the store anew under a new inbox key. A process killed meanwhile opens again with
@@ -74,7 +79,9 @@ impl Client {
     pub async fn rekey(&self) -> Result<(), Error> {
         let client = self.clone();
         let key = blocking(move || Ok(client.inner.vault.stage_inbox_key()?)).await?;
+        Beside::Rekey.before();
         let done = self.inner.store.rekey(key).await;
+        Beside::Rekey.after();
         let slot = if done.is_ok() {
             InboxSlot::Staged
         } else {

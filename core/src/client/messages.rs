@@ -10,6 +10,7 @@ use crate::{
     engine::{
         event::{self, Delivered, EventCursor},
         outbox,
+        points::Commit,
     },
     error::Error,
     id::{ConversationId, MessageId},
@@ -29,15 +30,19 @@ impl Client {
             &self.inner.identity.organization,
             &self.inner.identity.user_id,
         );
-        let sent = self.step(move |step| outbox::send(step, &draft)).await;
+        let sent = self
+            .step(Commit::Send, move |step| outbox::send(step, &draft))
+            .await;
         match sent {
             Ok(message) => {
                 self.inner.wake.notify_one();
                 Ok(message)
             }
             Err(Error::Send(error)) => {
-                self.step(move |step| step.audit(Action::PolicyRefused, refused.as_bytes()))
-                    .await?;
+                self.step(Commit::Refuse, move |step| {
+                    step.audit(Action::PolicyRefused, refused.as_bytes())
+                })
+                .await?;
                 Err(Error::Send(error))
             }
             Err(error) => Err(error),
@@ -83,7 +88,7 @@ impl Client {
     /// on a lock screen is not an opening.
     pub async fn mark_read(&self, messages: Vec<MessageId>) -> Result<(), Error> {
         self.inner.reading()?;
-        self.step(move |step| {
+        self.step(Commit::Read, move |step| {
             for message in messages {
                 let read = receipts::mark_read(step.connection, message, step.now(), true)?;
                 if let Some(conversation) = read {
@@ -153,7 +158,7 @@ impl Client {
         } else {
             Some(BodySealer::reading(&keys).seal(draft_place(&id), text.as_bytes())?)
         };
-        self.step(move |step| {
+        self.step(Commit::Draft, move |step| {
             let reference = recipient.reference(&step.context.identity.user_id, None);
             let row = conversation::ensure(step.connection, id, &reference)?;
             step.connection
@@ -199,8 +204,10 @@ impl Client {
 
     /// Confirms every event up to a cursor: they will not come again.
     pub async fn confirm_events(&self, cursor: EventCursor) -> Result<(), Error> {
-        self.step(move |step| Ok(event::confirm(step.connection, cursor)?))
-            .await
+        self.step(Commit::Confirm, move |step| {
+            Ok(event::confirm(step.connection, cursor)?)
+        })
+        .await
     }
 }
 

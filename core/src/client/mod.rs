@@ -43,7 +43,11 @@ pub use sync::Round;
 use crate::{
     audit::{self, Action},
     directory,
-    engine::{self, Changes, Context, Memory, Step, attempt::Attempts},
+    engine::{
+        self, Changes, Context, Memory, Step,
+        attempt::Attempts,
+        points::{Beside, Commit},
+    },
     error::Error,
     session::identity::DeviceIdentity,
     store::{Store, StoreError, search::SearchIndex},
@@ -186,7 +190,9 @@ impl Client {
             let (inbox, made) = if begun {
                 (vault.open()?, None)
             } else {
+                Beside::Vault.before();
                 let (inbox, reading) = vault.create(&passphrase, config.passphrase_cost)?;
+                Beside::Vault.after();
                 (inbox, Some(reading))
             };
             let (changes, _) = broadcast::channel(CHANGES_KEPT);
@@ -313,7 +319,7 @@ impl Client {
             credential: credential.bytes().to_vec(),
             signature: credential.signature().to_vec(),
         };
-        self.step(move |step| {
+        self.step(Commit::Enroll, move |step| {
             let identity = &step.context.identity;
             let saved = identity
                 .save()
@@ -355,12 +361,30 @@ impl Client {
     /// Runs one step of the engine in a transaction.
     async fn step<T: Send + 'static>(
         &self,
+        commit: Commit,
         step: impl FnOnce(&mut Step<'_>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let done = self
+            .look(move |view| {
+                let done = engine::run(view, step)?;
+                commit.before();
+                Ok(done)
+            })
+            .await?;
+        commit.after();
+        Ok(done)
+    }
+
+    /// Asks the engine for something that changes no row. What it knows lives on the writer's thread, so
+    /// this waits for its turn like a step.
+    async fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&mut Step<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let context = self.context();
         self.inner
             .store
-            .write(move |work| engine::run(work, &context, step))
+            .write(move |work| look(&mut engine::view(work, &context)))
             .await
     }
 

@@ -11,7 +11,7 @@ use wardline_org::{Request, Response};
 use wardline_proto::v1;
 
 use super::{Client, asks::Ask};
-use crate::{error::Error, id::IdError};
+use crate::{engine::points::Call, error::Error, id::IdError};
 
 /// A signed call to the relay. It is good for a few minutes; after that ask for it anew.
 #[derive(Debug, Clone)]
@@ -25,21 +25,9 @@ pub struct PendingRequest {
 /// Names a pending request. `Display` is text to keep beside a background task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RequestId {
-    kind: Kind,
+    /// What was asked, so that an answer makes sense to a process that did not ask.
+    kind: Call,
     number: u64,
-}
-
-/// What was asked, so that an answer makes sense to a process that did not ask.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-enum Kind {
-    Checkpoint,
-    Head,
-    Offer,
-    Entries,
-    Claim,
-    Send,
-    Receive,
-    Acknowledge,
 }
 
 impl Client {
@@ -57,7 +45,7 @@ impl Client {
                 let mut line = self.inner.line();
                 line.asked = line.asked.wrapping_add(1);
                 let id = RequestId {
-                    kind: kind_of(&ask),
+                    kind: ask.kind(),
                     number: line.asked,
                 };
                 if line.asks.len() >= MOST_REMEMBERED {
@@ -78,14 +66,14 @@ impl Client {
             .line()
             .asks
             .remove(&id.number)
-            .filter(|ask| kind_of(ask) == id.kind);
+            .filter(|ask| ask.kind() == id.kind);
         let ask = match (remembered, id.kind) {
             (Some(ask), _) => ask,
-            (None, Kind::Checkpoint) => Ask::Checkpoint(v1::CheckpointRequest::default()),
-            (None, Kind::Head) => Ask::Head(v1::HeadRequest::default()),
-            (None, Kind::Send) => Ask::Send(v1::SendRequest::default()),
-            (None, Kind::Receive) => Ask::Receive(v1::ReceiveRequest::default()),
-            (None, Kind::Acknowledge | Kind::Offer | Kind::Entries | Kind::Claim) => return Ok(()),
+            (None, Call::Checkpoint) => Ask::Checkpoint(v1::CheckpointRequest::default()),
+            (None, Call::Head) => Ask::Head(v1::HeadRequest::default()),
+            (None, Call::Send) => Ask::Send(v1::SendRequest::default()),
+            (None, Call::Receive) => Ask::Receive(v1::ReceiveRequest::default()),
+            (None, Call::Acknowledge | Call::Offer | Call::Entries | Call::Claim) => return Ok(()),
         };
         self.answered(ask, answer).await?;
         Ok(())
@@ -118,28 +106,15 @@ impl FromStr for RequestId {
     }
 }
 
-fn kind_of(ask: &Ask) -> Kind {
-    match ask {
-        Ask::Checkpoint(_) => Kind::Checkpoint,
-        Ask::Head(_) => Kind::Head,
-        Ask::Offer(_) => Kind::Offer,
-        Ask::Entries(_) => Kind::Entries,
-        Ask::Claim(_) => Kind::Claim,
-        Ask::Send(_) => Kind::Send,
-        Ask::Receive(_) => Kind::Receive,
-        Ask::Acknowledge(_) => Kind::Acknowledge,
-    }
-}
-
-const KINDS: [(Kind, &str); 8] = [
-    (Kind::Checkpoint, "checkpoint"),
-    (Kind::Head, "head"),
-    (Kind::Offer, "offer"),
-    (Kind::Entries, "entries"),
-    (Kind::Claim, "claim"),
-    (Kind::Send, "send"),
-    (Kind::Receive, "receive"),
-    (Kind::Acknowledge, "acknowledge"),
+const KINDS: [(Call, &str); 8] = [
+    (Call::Checkpoint, "checkpoint"),
+    (Call::Head, "head"),
+    (Call::Offer, "offer"),
+    (Call::Entries, "entries"),
+    (Call::Claim, "claim"),
+    (Call::Send, "send"),
+    (Call::Receive, "receive"),
+    (Call::Acknowledge, "acknowledge"),
 ];
 
 /// Asks whose answers may still come; the oldest are forgotten.

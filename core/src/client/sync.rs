@@ -188,19 +188,15 @@ impl Client {
     /// Makes a call and takes in its answer.
     async fn make(&self, ask: Ask) -> Result<Answered, Error> {
         let request = self.sign(&ask)?;
-        let sends = matches!(ask, Ask::Send(_));
-        if sends {
-            fail::fail_point!("wardline::send::before_post");
-        }
+        let kind = ask.kind();
+        kind.before();
         let answer = self
             .inner
             .transport
             .call(request)
             .await
             .map_err(CallError::from)?;
-        if sends {
-            fail::fail_point!("wardline::send::after_post");
-        }
+        kind.after();
         self.answered(ask, answer).await
     }
 

@@ -21,6 +21,7 @@ use super::{
     attempt::{Attempts, Caution},
     control,
     event::Event,
+    points::Beside,
 };
 use crate::{
     audit::Action,
@@ -79,7 +80,7 @@ pub(crate) fn receive(
     if let (Some(first), Some(last)) = (new.first(), new.last()) {
         attempts.begin(&batch.epoch, first.sequence, last.sequence);
     }
-    fail::fail_point!("wardline::inbox::opening");
+    Beside::Opening.before();
 
     let before = mailbox.sequence;
     let mut doubtful = Vec::new();
@@ -103,6 +104,7 @@ pub(crate) fn receive(
             mailbox.sequence = envelope.sequence;
         }
     }
+    Beside::Opening.after();
     if let Some(poison) = set_aside {
         refuse(step, poison, OpenFailure::Poison)?;
         mailbox.sequence = poison.sequence;
@@ -285,6 +287,7 @@ fn open_olm(
     let Some(key) = &envelope.key else {
         return Ok(Err(OpenFailure::Malformed));
     };
+    fail::fail_point!(&format!("wardline::opening::{device}"));
     let (us, now) = (step.us(), step.now());
     let ratchets = &mut step.memory.ratchets;
     Ok(open(

@@ -11,6 +11,7 @@
 //! * [`inbox`]: from a batch of envelopes to messages; [`control`]: what devices tell each other.
 //! * [`upkeep`]: keys to offer, receipts to seal, envelopes to ask for again.
 //! * [`event`]: what the app is told.
+//! * [`points`]: where a test may end the process.
 //!
 //! Not its concern: the network and the loop, which are `client`'s.
 
@@ -20,6 +21,7 @@ pub(crate) mod control;
 pub(crate) mod event;
 pub(crate) mod inbox;
 pub(crate) mod outbox;
+pub(crate) mod points;
 pub(crate) mod posting;
 pub(crate) mod reseal;
 pub(crate) mod upkeep;
@@ -188,19 +190,22 @@ impl Step<'_> {
     }
 }
 
-/// Runs one step as a job of the writer: whatever ratchets it moved are written before it ends.
-pub(crate) fn run<T>(
-    work: &mut Work<'_, Memory>,
-    context: &Context,
-    step: impl FnOnce(&mut Step<'_>) -> Result<T, Error>,
-) -> Result<T, Error> {
-    let connection = work.connection;
-    let answer = step(&mut Step {
-        connection,
+/// What a job of the writer lets the engine see.
+pub(crate) fn view<'a>(work: &'a mut Work<'_, Memory>, context: &'a Context) -> Step<'a> {
+    Step {
+        connection: work.connection,
         memory: &mut *work.companion,
         context,
-    })?;
-    work.companion.ratchets.flush(connection)?;
+    }
+}
+
+/// Runs one step: whatever ratchets it moved are written before it ends.
+pub(crate) fn run<T>(
+    view: &mut Step<'_>,
+    step: impl FnOnce(&mut Step<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let answer = step(view)?;
+    view.memory.ratchets.flush(view.connection)?;
     Ok(answer)
 }
 
