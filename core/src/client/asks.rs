@@ -25,6 +25,7 @@ use crate::{
     },
     error::Error,
     session::ratchets,
+    store::StoreError,
 };
 
 /// A call to be made.
@@ -461,8 +462,12 @@ impl Client {
                 ..Answered::default()
             });
         }
-        let dealt_with = opened.as_ref().map_or(0, |outcome| outcome.dealt_with);
-        self.inner.attempts.end(dealt_with);
+        match &opened {
+            Ok(outcome) => self.inner.attempts.end(outcome.dealt_with),
+            // Caught, so that the app lives; for what was being opened it counts as a death.
+            Err(Error::Store(StoreError::Sqlite(wardline_sqlite::Error::Panicked))) => {}
+            Err(_) => self.inner.attempts.opened(),
+        }
         let outcome = opened?;
         // The index is derived and catches up later: receiving never fails for it.
         if let Err(error) = self.take_up_arrivals().await {

@@ -77,9 +77,11 @@ pub(crate) fn receive(
             ..BatchOutcome::default()
         });
     };
-    if let (Some(first), Some(last)) = (new.first(), new.last()) {
+    let begun = new.first().zip(new.last());
+    if let Some((first, last)) = begun {
         attempts.begin(&batch.epoch, first.sequence, last.sequence);
     }
+    let begun = begun.is_some();
     Beside::Opening.before();
 
     let before = mailbox.sequence;
@@ -103,6 +105,9 @@ pub(crate) fn receive(
         if envelope.sequence < first_doubtful {
             mailbox.sequence = envelope.sequence;
         }
+    }
+    if begun {
+        attempts.opened();
     }
     Beside::Opening.after();
     if let Some(poison) = set_aside {
