@@ -29,6 +29,7 @@ pub struct Faults {
     plan: Mutex<Plan>,
     meddling: Mutex<Option<Meddling>>,
     calls: AtomicU64,
+    methods: Mutex<Vec<String>>,
 }
 
 /// Changes what a relay answers to the call of this path.
@@ -49,6 +50,7 @@ impl Faults {
             plan: Mutex::default(),
             meddling: Mutex::default(),
             calls: AtomicU64::new(0),
+            methods: Mutex::default(),
         }
     }
 
@@ -94,6 +96,11 @@ impl Faults {
         self.calls.load(Ordering::SeqCst)
     }
 
+    /// The methods that were called, in order.
+    pub fn methods(&self) -> Vec<String> {
+        self.methods.lock().unwrap().clone()
+    }
+
     fn next(&self) -> (Option<Fault>, u64) {
         let mut plan = self.plan.lock().unwrap();
         if plan.offline {
@@ -130,6 +137,8 @@ impl Transport for Faults {
             return Err(TransportError::Unreachable);
         }
         let path = request.path.clone();
+        let method = path.rsplit('/').next().unwrap_or_default().to_owned();
+        self.methods.lock().unwrap().push(method);
         let mut answer = self.behind.call(request.clone()).await?;
         if let Some(meddling) = self.meddling.lock().unwrap().as_mut() {
             answer = meddling(&path, answer);

@@ -1,5 +1,6 @@
 //! What the whole-system tests share: a ward with a relay, an authority and devices, all of it real.
 
+pub mod crash;
 mod faults;
 mod ward;
 

@@ -264,7 +264,7 @@ pub fn text(number: usize) -> String {
     format!("Potassium {number} mmol/L, canary-{number:05}")
 }
 
-fn care_team(id: &str, people: &[&str]) -> CareTeam {
+pub(crate) fn care_team(id: &str, people: &[&str]) -> CareTeam {
     CareTeam {
         team: TeamId::new(id).unwrap(),
         display_name: "Care team".into(),
@@ -280,15 +280,15 @@ fn care_team(id: &str, people: &[&str]) -> CareTeam {
     }
 }
 
-fn user(person: &str) -> UserId {
+pub(crate) fn user(person: &str) -> UserId {
     UserId::new(person).unwrap()
 }
 
-fn organization() -> OrgId {
+pub(crate) fn organization() -> OrgId {
     OrgId::new("mercy").unwrap()
 }
 
-fn relay_name() -> RelayId {
+pub(crate) fn relay_name() -> RelayId {
     RelayId::new("relay.mercy.example").unwrap()
 }
 

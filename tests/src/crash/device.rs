@@ -1,0 +1,226 @@
+//! The process that is a device: it does what it is told and says what it sees.
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+use wardline::{
+    Client, DeliveryState, Direction, Draft, Error, Event, EventCursor, Message, MessageId,
+    Recipient, vault::Passphrase,
+};
+use wardline_proto::v1;
+
+use super::{
+    Site,
+    orders::{Order, Report, Seen, To, orders, panic_at, say, stop_at},
+};
+use crate::{
+    Faults, team,
+    ward::{passphrase, user},
+};
+
+/// Obeys until the test is over or kills it.
+pub async fn run(site: Site, name: String) {
+    let faults = Arc::new(Faults::new(site.line()));
+    let mut device = Device {
+        site,
+        name,
+        faults,
+        client: None,
+    };
+    let mut orders = orders();
+    while let Some(order) = orders.recv().await {
+        match device.obey(order).await {
+            Ok(()) => say(&Report::Done),
+            Err(error) => say(&Report::Failed(error.code())),
+        }
+    }
+}
+
+struct Device {
+    site: Site,
+    name: String,
+    faults: Arc<Faults>,
+    client: Option<Client>,
+}
+
+impl Device {
+    async fn obey(&mut self, order: Order) -> Result<(), Error> {
+        match order {
+            Order::StopAt(point) => stop_at(&point),
+            Order::PanicAt(point) => panic_at(&point),
+            Order::Enroll { person, ticket } => self.enroll(&person, &ticket).await?,
+            Order::Open => self.open().await?,
+            Order::Unlock => {
+                self.client().unlock(passphrase()).await?;
+            }
+            Order::UnlockWrongly => {
+                let wrong = Passphrase::new("another horse, another battery").unwrap();
+                self.client().unlock(wrong).await?;
+            }
+            Order::ChangePassphrase => {
+                let client = self.client();
+                client.change_passphrase(passphrase(), passphrase()).await?;
+            }
+            Order::Rekey => self.client().rekey().await?,
+            Order::Start => {
+                self.client().start()?;
+                tokio::spawn(app(self.client().clone()));
+            }
+            Order::Sync => {
+                self.client().sync_once().await?;
+            }
+            Order::SyncDeceived => {
+                self.faults
+                    .meddle::<v1::HeadRequest>(|answer| answer.head.push('x'));
+                let synced = self.client().sync_once().await;
+                self.faults.relent();
+                synced?;
+            }
+            Order::Send { to, texts } => self.send(&to, texts).await?,
+            Order::Draft(to) => self.client().save_draft(recipient(&to), "Dear").await?,
+            Order::Events => {
+                events(self.client(), EventCursor::default()).await?;
+            }
+            Order::Look(at) => say(&Report::Seen(self.look(&at).await?)),
+            Order::Sweep => panic!("a device does not sweep"),
+        }
+        Ok(())
+    }
+
+    fn client(&self) -> &Client {
+        self.client.as_ref().unwrap()
+    }
+
+    fn config(&self) -> wardline::Config {
+        self.site
+            .config(&self.name, Arc::clone(&self.faults) as Arc<_>)
+    }
+
+    async fn open(&mut self) -> Result<(), Error> {
+        self.client = Some(Client::open(self.config()).await?);
+        Ok(())
+    }
+
+    async fn enroll(&mut self, person: &str, ticket: &str) -> Result<(), Error> {
+        let label = "ward phone";
+        match Client::enroll(self.config(), user(person), label, ticket, passphrase()).await {
+            Ok(client) => self.client = Some(client),
+            // It was listed before the process ended.
+            Err(Error::AlreadyEnrolled) => {
+                self.open().await?;
+                self.client().unlock(passphrase()).await?;
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    async fn send(&self, to: &To, texts: Vec<String>) -> Result<(), Error> {
+        let mut sending = JoinSet::new();
+        for text in texts {
+            let client = self.client().clone();
+            let draft = Draft::new(recipient(to), text.clone()).idempotency_key(text.clone());
+            sending.spawn(async move {
+                let message = client.send(draft).await?;
+                let message = message.to_string();
+                say(&Report::Sent { text, message });
+                Ok::<(), Error>(())
+            });
+        }
+        while let Some(sent) = sending.join_next().await {
+            sent.unwrap()?;
+        }
+        Ok(())
+    }
+
+    async fn look(&self, at: &[To]) -> Result<Seen, Error> {
+        let client = self.client();
+        let mut seen = Seen {
+            broken_audit: client.check_audit().await?,
+            ..Seen::default()
+        };
+        for to in at {
+            let messages = messages(client, &recipient(to)).await?;
+            let own = messages
+                .iter()
+                .filter(|message| message.direction == Direction::Outgoing);
+            for message in own {
+                seen.undelivered += undelivered(client, message.id).await?;
+            }
+            let texts = messages
+                .into_iter()
+                .map(|message| (message.id.to_string(), message.text));
+            seen.texts.push(texts.collect());
+        }
+        Ok(seen)
+    }
+}
+
+/// What an app does: waits for events, tells of them, marks what arrived as read, confirms.
+async fn app(client: Client) {
+    let mut cursor = EventCursor::default();
+    while client.next_events(cursor, 1).await.is_ok() {
+        match events(&client, cursor).await {
+            Ok(last) => cursor = last,
+            Err(error) => {
+                let what = error.code();
+                return say(&Report::Warned { cursor: 0, what });
+            }
+        }
+    }
+}
+
+async fn events(client: &Client, after: EventCursor) -> Result<EventCursor, Error> {
+    let events = client.events_from(after, EVENTS).await?;
+    let mut arrived = Vec::new();
+    for event in &events {
+        let cursor = event.cursor.0;
+        let what = match &event.event {
+            Event::MessageArrived { message, .. } => {
+                arrived.push(*message);
+                let message = message.to_string();
+                say(&Report::Arrived { cursor, message });
+                continue;
+            }
+            Event::EnvelopeRefused { code, .. } => code.clone(),
+            Event::StoreRolledBack => "StoreRolledBack".to_owned(),
+            Event::DeviceRevoked => "DeviceRevoked".to_owned(),
+            Event::DirectoryRefused { code } => code.clone(),
+            _ => continue,
+        };
+        say(&Report::Warned { cursor, what });
+    }
+    let last = events.last().map_or(after, |event| event.cursor);
+    if !arrived.is_empty() {
+        client.mark_read(arrived).await?;
+    }
+    client.confirm_events(last).await?;
+    Ok(last)
+}
+
+async fn messages(client: &Client, at: &Recipient) -> Result<Vec<Message>, Error> {
+    let conversation = client.conversation(at);
+    let page = client.timeline(conversation, None, EVERYTHING).await?;
+    Ok(page.messages)
+}
+
+async fn undelivered(client: &Client, message: MessageId) -> Result<usize, Error> {
+    let people = client.deliveries(message).await?;
+    let missing = people
+        .iter()
+        .flat_map(|person| &person.devices)
+        .filter(|device| device.state < DeliveryState::Delivered)
+        .count();
+    // Not sealed yet: nobody has it.
+    Ok(missing + usize::from(people.is_empty()))
+}
+
+fn recipient(to: &To) -> Recipient {
+    match to {
+        To::Person(person) => Recipient::Person(user(person)),
+        To::Team => team(),
+    }
+}
+
+const EVENTS: u32 = 200;
+const EVERYTHING: u32 = 1_000_000;

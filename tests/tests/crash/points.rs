@@ -1,0 +1,88 @@
+//! A device, or the relay, is killed at every named point of its code: nothing is lost, nothing is doubled,
+//! nothing is broken, and no point is in the list that cannot be reached.
+
+use wardline_tests::crash::orders::Order;
+
+use crate::{
+    gadget::Gadget,
+    plays::{DOCTOR, NURSE, Play, Ward},
+    puppet::Outcome,
+    stage::Stage,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_killed_at_any_point_loses_and_doubles_nothing() {
+    let mut stage = Stage::open(&[NURSE, DOCTOR]).await;
+    let doctor = stage.hospital.phone("doctor", DOCTOR).await;
+    drop(stage.hospital.device(NURSE, NURSE).await);
+    let mut ward = Ward {
+        hospital: &mut stage.hospital,
+        doctor: &doctor,
+    };
+    for (number, point) in wardline::FAILPOINTS.iter().enumerate() {
+        let play = play_of(point);
+        ward.prepare(play, number).await;
+        let survivor = ward.play(play, number, Some(point)).await;
+        assert!(survivor.is_none(), "{point} is not reached");
+        let device = ward.play(play, number, None).await.unwrap();
+        ward.check(play, number, device).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_killed_at_any_point_loses_and_doubles_nothing() {
+    let mut stage = Stage::open(&[NURSE, DOCTOR, "GADGET"]).await;
+    let doctor = stage.hospital.phone("doctor", DOCTOR).await;
+    let gadget = Gadget::join(&mut stage.hospital, "GADGET").await;
+    for (number, point) in wardline_relay::FAILPOINTS.iter().enumerate() {
+        let mut ward = Ward {
+            hospital: &mut stage.hospital,
+            doctor: &doctor,
+        };
+        ward.prepare(Play::Newcomer, number).await;
+        let envelope = gadget.send_to_itself().await.unwrap();
+        stage.relay.must(Order::StopAt((*point).to_owned())).await;
+        let reached = Outcome::Reached((*point).to_owned());
+        if point.contains("expire") {
+            assert_eq!(stage.relay.obey(&Order::Sweep).await, reached);
+        } else if point.contains("withdraw") {
+            tokio::select! {
+                stopped = stage.relay.outcome() => assert_eq!(stopped, reached),
+                withdrawn = gadget.withdraw(envelope.clone()) => panic!("{point} is not reached: {withdrawn:?}"),
+            }
+        } else {
+            tokio::select! {
+                stopped = stage.relay.outcome() => assert_eq!(stopped, reached),
+                _ = ward.play(Play::Newcomer, number, None) => panic!("{point} is not reached"),
+            }
+        }
+        stage.restart_relay().await;
+        stage.relay.must(Order::Sweep).await;
+        assert_eq!(gadget.withdraw(envelope).await.unwrap(), 1, "{point}");
+        let mut ward = Ward {
+            hospital: &mut stage.hospital,
+            doctor: &doctor,
+        };
+        let device = ward.play(Play::Newcomer, number, None).await.unwrap();
+        ward.check(Play::Newcomer, number, device).await;
+    }
+}
+
+fn play_of(point: &str) -> Play {
+    let first_day = [
+        "vault",
+        "::enroll",
+        "keys_made",
+        "keys_offered",
+        "offer",
+        "claim",
+        "sessions",
+    ];
+    if point.contains("revoked") {
+        Play::Revoked
+    } else if first_day.iter().any(|word| point.contains(word)) {
+        Play::Newcomer
+    } else {
+        Play::Shift
+    }
+}
