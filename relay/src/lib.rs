@@ -83,7 +83,8 @@ pub use self::{
 };
 
 /// Every failpoint, in the order of the calls.
-pub const FAILPOINTS: [&str; 21] = [
+pub const FAILPOINTS: [&str; 22] = [
+    "relay::call::before_commit",
     "relay::call::after_commit",
     "relay::enroll::before_commit",
     "relay::enroll::after_commit",

@@ -72,6 +72,8 @@ impl Gadget {
         let id = EnvelopeId::generate(SystemClock.now()).unwrap().to_vec();
         let key = v1::SealedKey {
             device_id: self.device.to_vec(),
+            suite: v1::Suite::OlmV2.into(),
+            olm_type: 1,
             ciphertext: Bytes::from_static(b"nothing that opens"),
             ..Default::default()
         };

@@ -2,11 +2,20 @@
 
 use wardline_tests::crash::orders::{Order, Report, To};
 
-use crate::{puppet::Puppet, stage::Stage};
+use crate::{
+    puppet::{Outcome, Puppet},
+    stage::Stage,
+};
 
 /// In each of them both processes send and the doctor answers.
-const ROUNDS: usize = 12;
+const ROUNDS: usize = 15;
 const EACH: usize = 10;
+/// The rounds in which the second process is killed, and the point it has reached then.
+const DEATHS: [(usize, Option<&str>); 3] = [
+    (4, None),
+    (7, Some("wardline::send::before_commit")),
+    (10, Some("wardline::seal::before_commit")),
+];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_processes_on_one_store_lose_and_double_nothing_even_when_one_is_killed() {
@@ -21,20 +30,23 @@ async fn two_processes_on_one_store_lose_and_double_nothing_even_when_one_is_kil
 
     let mut told = Vec::new();
     for round in 0..ROUNDS {
-        send(&mut app, "DR-1", texts("app", round)).await;
-        send(&mut extension, "DR-1", texts("extension", round)).await;
-        send(&mut doctor, "NS-1", texts("doctor", round)).await;
-        if round == ROUNDS / 2 {
-            // In the middle of sending and receiving; what it had begun it begins again.
+        send(&mut app, "DR-1", texts("app", round));
+        send(&mut extension, "DR-1", texts("extension", round));
+        send(&mut doctor, "NS-1", texts("doctor", round));
+        if let Some((_, point)) = DEATHS.iter().find(|(at, _)| *at == round) {
+            if let Some(point) = point {
+                // In the middle of a transaction, with the lock that both need.
+                extension.tell(&Order::StopAt((*point).to_owned()));
+                send(&mut extension, "DR-1", texts("extension", round));
+                while !matches!(extension.outcome().await, Outcome::Reached(_)) {}
+            }
             told.extend(extension.kill().await);
             extension = Puppet::device(&stage.hospital.site, "nurse");
             for order in [Order::Open, Order::Unlock, Order::Start] {
-                extension.tell(&order);
+                extension.must(order).await;
             }
-            send(&mut extension, "DR-1", texts("extension", round)).await;
-            for _ in 0..3 {
-                extension.outcome().await;
-            }
+            // What it had begun it begins again.
+            send(&mut extension, "DR-1", texts("extension", round));
         }
         for puppet in [&mut app, &mut extension, &mut doctor] {
             puppet.outcome().await;
@@ -66,7 +78,7 @@ async fn two_processes_on_one_store_lose_and_double_nothing_even_when_one_is_kil
 }
 
 /// Begins to send.
-async fn send(puppet: &mut Puppet, person: &str, texts: Vec<String>) {
+fn send(puppet: &mut Puppet, person: &str, texts: Vec<String>) {
     let to = To::Person(person.to_owned());
     puppet.tell(&Order::Send { to, texts });
 }

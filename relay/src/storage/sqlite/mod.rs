@@ -272,7 +272,13 @@ impl Storage for SqliteStorage {
     }
 
     async fn remember_call(&self, org: OrgKey, call: CallMark) -> Result<bool, StorageError> {
-        let new = self.write(move |db| expiry::remember(db, org, call)).await;
+        let new = self
+            .write(move |db| {
+                let new = expiry::remember(db, org, call)?;
+                fail_point!("relay::call::before_commit");
+                Ok(new)
+            })
+            .await;
         fail_point!("relay::call::after_commit");
         new
     }
