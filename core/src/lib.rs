@@ -97,6 +97,7 @@
 //! | run the other side | the crates `wardline-org` (authority) and `wardline-relay` |
 
 mod audit;
+mod blocking;
 mod client;
 mod conversation;
 mod directory;

@@ -35,7 +35,8 @@ impl Default for HttpOptions {
     }
 }
 
-/// Calls a relay over HTTPS.
+/// Calls a relay over HTTPS. A call that is awaited outside a tokio runtime is refused
+/// ([`TransportError::Refused`]).
 ///
 /// ```
 /// use wardline_org::http::{HttpOptions, HttpTransport};
@@ -118,6 +119,8 @@ impl HttpTransport {
 #[async_trait]
 impl Transport for HttpTransport {
     async fn call(&self, request: Request) -> Result<Response, TransportError> {
+        // Its sockets and timers are tokio's, and would panic without it.
+        tokio::runtime::Handle::try_current().map_err(|_| TransportError::Refused)?;
         self.post(request).await
     }
 }

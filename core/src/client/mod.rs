@@ -4,12 +4,13 @@
 //! to clone and safe to share; every method may be called from any thread. Commands are durable when
 //! they answer; the loop ([`Client::start`]) or single rounds ([`Client::sync_once`]) carry them.
 //!
-//! * `mod.rs`: enrolling, opening, closing.
+//! * `mod.rs`: enrolling, opening, closing; [`config`]: what that needs.
 //! * [`lock`]: who may read. [`messages`]: writing and reading.
 //! * [`asks`]: what to ask the relay. [`sync`]: the rounds and the loop; [`requests`]: the same for
 //!   hosts that carry calls themselves. [`live`]: views that follow.
 
 mod asks;
+mod config;
 mod index;
 mod live;
 mod lock;
@@ -25,17 +26,19 @@ use std::{
 };
 
 use rusqlite::{Connection, OptionalExtension, params};
-use tokio::sync::{Notify, broadcast};
-use tokio_util::sync::CancellationToken;
+use tokio::{
+    runtime::Handle,
+    sync::{Notify, broadcast},
+};
 use wardline_org::{
-    Clock, DeviceId, Hash, OrgId, Signer, SystemClock, Transport, UserId,
+    Clock, DeviceId, OrgId, Request, Response, Signer, Transport, UserId,
     call::{CallSigner, Caller},
-    id::RelayId,
-    transport::{self, RelayCall},
+    transport::{CallError, RelayCall},
     trust::Trust,
 };
 use wardline_proto::{Message as _, v1};
 
+pub use config::Config;
 pub use live::{Timeline, TimelineChange};
 pub use requests::{PendingRequest, RequestId};
 pub use sync::Round;
@@ -51,59 +54,8 @@ use crate::{
     error::Error,
     session::identity::DeviceIdentity,
     store::{Store, StoreError, search::SearchIndex},
-    vault::{Argon2Params, InboxSlot, KeyStore, Passphrase, ReadingKeys, ReadingPublicKey, Vault},
+    vault::{InboxSlot, KeyStore, Passphrase, ReadingKeys, ReadingPublicKey, Vault},
 };
-
-/// Everything a client is made of besides its store: where it is and whom it talks to.
-pub struct Config {
-    /// The client's own folder, made when there is none; one per person and device.
-    pub folder: PathBuf,
-    /// The organization.
-    pub organization: OrgId,
-    /// The hash of the organization's first root document, pinned in the app.
-    pub root: Hash,
-    /// The relay's name, as its operator set it.
-    pub relay: RelayId,
-    /// Carries calls to the relay.
-    pub transport: Arc<dyn Transport>,
-    /// Wraps the keys at rest.
-    pub key_store: Arc<dyn KeyStore>,
-    /// Tells the time.
-    pub clock: Arc<dyn Clock>,
-    /// What a passphrase costs to try; for new devices only.
-    pub passphrase_cost: Argon2Params,
-}
-
-impl Config {
-    /// A configuration with the system's clock and the recommended passphrase cost.
-    pub fn new(
-        folder: impl Into<PathBuf>,
-        organization: OrgId,
-        root: Hash,
-        relay: RelayId,
-        transport: Arc<dyn Transport>,
-        key_store: Arc<dyn KeyStore>,
-    ) -> Self {
-        Self {
-            folder: folder.into(),
-            organization,
-            root,
-            relay,
-            transport,
-            key_store,
-            clock: Arc::new(SystemClock),
-            passphrase_cost: Argon2Params::default(),
-        }
-    }
-}
-
-impl std::fmt::Debug for Config {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Config")
-            .field("organization", &self.organization)
-            .finish_non_exhaustive()
-    }
-}
 
 /// One device of one person. Cloning shares it.
 #[derive(Clone)]
@@ -120,6 +72,7 @@ struct Inner {
     unlocked: RwLock<Option<Unlocked>>,
     calls: CallSigner,
     transport: Arc<dyn Transport>,
+    runtime: Option<Handle>,
     clock: Arc<dyn Clock>,
     changes: broadcast::Sender<Changes>,
     attempts: Attempts,
@@ -128,7 +81,7 @@ struct Inner {
     outgoing: tokio::sync::Mutex<()>,
     incoming: tokio::sync::Mutex<()>,
     wake: Notify,
-    running: Mutex<Option<CancellationToken>>,
+    running: Mutex<Option<sync::Running>>,
 }
 
 /// What is there while a person reads.
@@ -183,6 +136,7 @@ impl Client {
         ticket: &str,
         passphrase: Passphrase,
     ) -> Result<Self, Error> {
+        let config = config.in_runtime();
         let (config, keys, inner, begun) = blocking(move || {
             std::fs::create_dir_all(&config.folder).map_err(wardline_sqlite::Error::from)?;
             let vault = Vault::at(&config.folder, Arc::clone(&config.key_store));
@@ -228,6 +182,7 @@ impl Client {
     /// # Errors
     /// [`Error::NotEnrolled`] when the folder holds none; what the vault and the store refuse.
     pub async fn open(config: Config) -> Result<Self, Error> {
+        let config = config.in_runtime();
         let inner = blocking(move || {
             let vault = Vault::at(&config.folder, Arc::clone(&config.key_store));
             if !vault.exists()? {
@@ -404,9 +359,28 @@ impl Client {
     }
 
     async fn call<C: RelayCall>(&self, call: &C) -> Result<C::Answer, Error> {
-        let inner = &self.inner;
-        let transport = inner.transport.as_ref();
-        Ok(transport::call(transport, &inner.calls, call, inner.clock.now()).await?)
+        let mut request = Request::new(call);
+        self.inner
+            .calls
+            .sign(&mut request, self.inner.clock.now())?;
+        Ok(self.carry(request).await?.decode::<C>()?)
+    }
+
+    /// Hands a signed request to the transport, inside a runtime if there is one to be had: sockets
+    /// and timers of tokio's panic outside.
+    async fn carry(&self, request: Request) -> Result<Response, CallError> {
+        let mut call = self.inner.transport.call(request);
+        let answer = match &self.inner.runtime {
+            Some(runtime) if Handle::try_current().is_err() => {
+                std::future::poll_fn(|context| {
+                    let _inside = runtime.enter();
+                    call.as_mut().poll(context)
+                })
+                .await
+            }
+            _ => call.await,
+        };
+        Ok(answer?)
     }
 }
 
@@ -443,6 +417,7 @@ impl Inner {
             reading_public,
             unlocked: RwLock::new(None),
             transport: Arc::clone(&config.transport),
+            runtime: config.runtime.clone(),
             clock: Arc::clone(&config.clock),
             changes,
             attempts: Attempts::beside(&config.folder),
@@ -524,13 +499,11 @@ fn load_identity(connection: &Connection) -> Result<DeviceIdentity, Error> {
     Ok(DeviceIdentity::load(&identity, organization, user).ok_or(damaged)?)
 }
 
-/// Runs what blocks on the disk or on Argon2id beside the async runtime.
+/// What blocks, with the client's own error.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .unwrap_or(Err(wardline_sqlite::Error::Panicked.into()))
+    crate::blocking::blocking(work).await
 }
 
 /// Whether `folder` holds an enrolled device.

@@ -7,8 +7,9 @@
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
+use tokio::{runtime::Handle, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
-use wardline_org::{Request, transport::CallError};
+use wardline_org::Request;
 
 use super::{
     Client,
@@ -44,32 +45,43 @@ impl Client {
         Ok(round)
     }
 
-    /// Starts the loop on the current runtime: messages arrive by long poll, what is sent leaves at
-    /// once, failures are retried with growing pauses. Starting twice is starting once.
+    /// Starts the loop on the current runtime, or else on that of [`Config::runtime`]: messages arrive
+    /// by long poll, what is sent leaves at once, failures are retried with growing pauses. Starting
+    /// twice is starting once; after its runtime has ended it can be started on another.
     ///
     /// # Errors
-    /// [`Error::NoRuntime`] outside an async runtime.
+    /// [`Error::NoRuntime`] when there is no runtime.
+    ///
+    /// [`Config::runtime`]: super::Config::runtime
     pub fn start(&self) -> Result<(), Error> {
-        let runtime = tokio::runtime::Handle::try_current().map_err(|_| Error::NoRuntime)?;
-        self.start_on(&runtime);
+        let current = Handle::try_current().ok();
+        let runtime = current.or_else(|| self.inner.runtime.clone());
+        self.start_on(&runtime.ok_or(Error::NoRuntime)?);
         Ok(())
     }
 
-    /// [`Client::start`] on a runtime of the host's.
-    pub fn start_on(&self, runtime: &tokio::runtime::Handle) {
+    /// [`Client::start`] on a runtime of the host's. It needs its timer, and what the transport needs.
+    pub fn start_on(&self, runtime: &Handle) {
         let mut running = self
             .inner
             .running
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        if running.is_some() {
+        if running.as_ref().is_some_and(Running::is_alive) {
             return;
         }
+        // One of two tasks may be left of a loop that broke.
+        if let Some(broken) = running.take() {
+            broken.stop.cancel();
+        }
         let stop = CancellationToken::new();
-        *running = Some(stop.clone());
-        drop(running);
-        runtime.spawn(self.clone().keep_sending(stop.clone()));
-        runtime.spawn(self.clone().keep_receiving(stop));
+        *running = Some(Running {
+            tasks: [
+                runtime.spawn(self.clone().keep_sending(stop.clone())),
+                runtime.spawn(self.clone().keep_receiving(stop.clone())),
+            ],
+            stop,
+        });
     }
 
     /// Stops the loop. What is on its way to the disk arrives there; calls under way are dropped.
@@ -80,8 +92,8 @@ impl Client {
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
             .take();
-        if let Some(stop) = running {
-            stop.cancel();
+        if let Some(running) = running {
+            running.stop.cancel();
         }
     }
 
@@ -190,12 +202,7 @@ impl Client {
         let request = self.sign(&ask)?;
         let kind = ask.kind();
         kind.before();
-        let answer = self
-            .inner
-            .transport
-            .call(request)
-            .await
-            .map_err(CallError::from)?;
+        let answer = self.carry(request).await?;
         kind.after();
         self.answered(ask, answer).await
     }
@@ -207,6 +214,19 @@ impl Client {
             .calls
             .sign(&mut request, self.inner.clock.now())?;
         Ok(request)
+    }
+}
+
+/// The loop's two tasks.
+pub(super) struct Running {
+    stop: CancellationToken,
+    tasks: [JoinHandle<()>; 2],
+}
+
+impl Running {
+    /// Whether both still run: their runtime may have ended without asking.
+    fn is_alive(&self) -> bool {
+        self.tasks.iter().all(|task| !task.is_finished())
     }
 }
 

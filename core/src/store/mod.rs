@@ -22,7 +22,7 @@ use wardline_sqlite::{Companion, FileLock, Readers, Work, Writer};
 
 pub use error::StoreError;
 
-use crate::vault::DatabaseKey;
+use crate::{blocking::blocking, vault::DatabaseKey};
 
 /// The open database, with the writer's companion of type `C`. Cloning shares it.
 #[derive(Debug)]
@@ -97,9 +97,7 @@ impl<C: Companion> Store<C> {
         E: From<wardline_sqlite::Error> + Send + 'static,
     {
         let readers = self.readers.clone();
-        tokio::task::spawn_blocking(move || readers.read(query))
-            .await
-            .unwrap_or_else(|_| Err(wardline_sqlite::Error::Panicked.into()))
+        blocking(move || readers.read(query)).await
     }
 
     /// [`Store::read`] for threads that may block.
@@ -136,9 +134,7 @@ impl<C: Companion> Store<C> {
     pub(crate) async fn rekey(&self, key: DatabaseKey) -> Result<(), StoreError> {
         self.suspend().await?;
         let file = Arc::clone(&self.file);
-        let done = tokio::task::spawn_blocking(move || file.rekey(key))
-            .await
-            .unwrap_or(Err(StoreError::Sqlite(wardline_sqlite::Error::Panicked)));
+        let done = blocking(move || file.rekey(key)).await;
         self.resume().await?;
         done
     }
