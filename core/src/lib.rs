@@ -111,7 +111,8 @@ mod store;
 pub mod vault;
 
 pub use client::{
-    Client, Config, PendingRequest, RequestId, Round, Timeline, TimelineChange, is_enrolled,
+    Client, Config, ConversationList, ConversationListChange, PendingRequest, RequestId, Round,
+    Timeline, TimelineChange, is_enrolled,
 };
 pub use conversation::Recipient;
 pub use engine::event::{Delivered, Event, EventCursor, Tier};
@@ -121,7 +122,8 @@ pub use engine::points::FAILPOINTS;
 pub use error::{Error, Recovery, SendError};
 pub use id::{ConversationId, IdError, MessageId};
 pub use message::{
-    Cursor, DeliveryState, DeviceDelivery, Direction, Draft, FailureCause, Message, Page, Patient,
-    PatientIdentifier, PersonDelivery, Priority, Proof,
+    Conversation, ConversationPage, Cursor, DeliveryState, DeviceDelivery, Direction, Draft,
+    FailureCause, Message, NewestMessage, Page, Patient, PatientIdentifier, PersonDelivery,
+    Priority, Proof,
 };
 pub use store::StoreError;

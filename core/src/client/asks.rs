@@ -14,7 +14,7 @@ use wardline_org::{
 };
 use wardline_proto::v1;
 
-use super::Client;
+use super::{Client, blocking};
 use crate::{
     audit::Action,
     engine::{
@@ -382,7 +382,7 @@ impl Client {
             .await?;
         // Key agreement on every core, outside the transaction.
         let identity = self.inner.identity.clone();
-        let started = super::blocking(move || Ok(identity.start_sessions(peers))).await?;
+        let started = blocking(move || Ok(identity.start_sessions(peers))).await?;
         self.step(Commit::Sessions, move |step| {
             upkeep::sessions_started(step, started)
         })

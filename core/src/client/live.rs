@@ -1,8 +1,16 @@
-//! Views that follow: a snapshot, then a fresh one whenever a commit touches it.
+//! Views that follow: a snapshot, then what is different whenever a commit touches it.
+//!
+//! A view may be asked for changes in a `select!`: a wait that is dropped loses nothing, because what
+//! was committed counts as unseen until a difference was answered.
+//!
+//! Not its concern: what is in a page ([`crate::message`]), and which commit changed what (`engine`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use tokio::sync::broadcast::{Receiver, error::RecvError};
+use tokio::sync::broadcast::{
+    Receiver,
+    error::{RecvError, TryRecvError},
+};
 
 use super::Client;
 use crate::{
@@ -13,7 +21,7 @@ use crate::{
     },
     error::Error,
     id::{ConversationId, MessageId},
-    message::Message,
+    message::{Conversation, Message},
 };
 
 /// The newest messages of a conversation and its unread count, kept up to date.
@@ -21,7 +29,7 @@ pub struct Timeline {
     client: Client,
     conversation: ConversationId,
     size: u32,
-    changes: Receiver<Changes>,
+    watch: Watch,
     shown: Vec<Message>,
     unread: u64,
 }
@@ -39,25 +47,77 @@ pub struct TimelineChange {
     pub unread: u64,
 }
 
+/// The conversations with the newest messages and the unread count of all, kept up to date.
+pub struct ConversationList {
+    client: Client,
+    size: u32,
+    watch: Watch,
+    shown: Vec<Conversation>,
+    unread: u64,
+}
+
+/// What changed since the last look. Remove, replace, add, then sort by the newest message's cursor,
+/// the greatest first: that is what [`ConversationList::conversations`] answers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ConversationListChange {
+    /// Conversations that are gone from the view.
+    pub removed: Vec<ConversationId>,
+    /// Conversations that are shown already and changed; one with a newer message has moved.
+    pub updated: Vec<Conversation>,
+    /// Conversations that are new in the view.
+    pub added: Vec<Conversation>,
+    /// How many messages nobody has opened now, in all conversations.
+    pub unread: u64,
+}
+
 impl Client {
     /// Follows the newest `size` messages of a conversation.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] when nobody may read.
     pub async fn follow(&self, conversation: ConversationId, size: u32) -> Result<Timeline, Error> {
         // Listening begins before the first look, so that nothing falls between.
-        let changes = self.inner.changes.subscribe();
+        let watch = Watch::new(self);
         let shown = self.timeline(conversation, None, size).await?.messages;
         let unread = self.unread(conversation).await?;
         Ok(Timeline {
             client: self.clone(),
             conversation,
             size,
-            changes,
+            watch,
             shown,
             unread,
         })
     }
-}
 
-impl Client {
+    /// Follows the `size` conversations with the newest messages: an app's first screen. Works while
+    /// locked; previews come with the unlock and go with the lock.
+    ///
+    /// # Errors
+    /// Those of reading the store.
+    ///
+    /// ```
+    /// # fn draw(_: &[wardline::Conversation], _: u64) {}
+    /// # async fn show(client: wardline::Client) -> Result<(), wardline::Error> {
+    /// let mut list = client.follow_conversations(50).await?;
+    /// loop {
+    ///     draw(list.conversations(), list.unread());
+    ///     list.changed().await?;
+    /// }
+    /// # }
+    /// ```
+    pub async fn follow_conversations(&self, size: u32) -> Result<ConversationList, Error> {
+        let watch = Watch::new(self);
+        let page = self.conversations(None, size).await?;
+        Ok(ConversationList {
+            client: self.clone(),
+            size,
+            watch,
+            shown: page.conversations,
+            unread: page.unread,
+        })
+    }
+
     /// Waits until there are events after a cursor and answers them, oldest first, at most `most`.
     /// Like [`Client::events_from`], they come again until they are confirmed.
     ///
@@ -68,19 +128,18 @@ impl Client {
         cursor: EventCursor,
         most: u32,
     ) -> Result<Vec<Delivered>, Error> {
-        // Listening begins before the first look, so that nothing falls between.
-        let mut changes = self.inner.changes.subscribe();
+        let mut watch = Watch::new(self);
         loop {
             let events = self.events_from(cursor, most).await?;
             if !events.is_empty() {
                 return Ok(events);
             }
             loop {
-                match changes.recv().await {
-                    Ok(changes) if changes.events || changes.everything => break,
-                    Ok(_) => {}
-                    Err(RecvError::Lagged(_)) => break,
-                    Err(RecvError::Closed) => return Err(wardline_sqlite::Error::Closed.into()),
+                let changes = watch.unseen().await?;
+                let look = changes.events || changes.everything;
+                watch.seen();
+                if look {
+                    break;
                 }
             }
         }
@@ -101,28 +160,24 @@ impl Timeline {
     /// Waits until something in the view has changed and says what.
     ///
     /// # Errors
-    /// [`Error::Locked`] once the client is locked; the view may be followed again after unlock.
+    /// [`Error::Locked`] once the client is locked: the view is empty then, and after the unlock the
+    /// next change brings everything.
     pub async fn changed(&mut self) -> Result<TimelineChange, Error> {
         loop {
-            if self.is_touched().await? {
-                let change = self.look().await?;
-                if let Some(change) = change {
-                    return Ok(change);
-                }
+            let changes = self.watch.unseen().await?;
+            let change = if changes.everything || self.is_touched(&changes).await? {
+                self.look().await?
+            } else {
+                None
+            };
+            self.watch.seen();
+            if let Some(change) = change {
+                return Ok(change);
             }
         }
     }
 
-    /// Waits for a commit; answers whether it may have touched this conversation.
-    async fn is_touched(&mut self) -> Result<bool, Error> {
-        let changes = match self.changes.recv().await {
-            Ok(changes) => changes,
-            Err(RecvError::Lagged(_)) => return Ok(true),
-            Err(RecvError::Closed) => return Err(wardline_sqlite::Error::Closed.into()),
-        };
-        if changes.everything {
-            return Ok(true);
-        }
+    async fn is_touched(&self, changes: &Changes) -> Result<bool, Error> {
         let id = self.conversation;
         let row = self
             .client
@@ -134,19 +189,73 @@ impl Timeline {
     }
 
     async fn look(&mut self) -> Result<Option<TimelineChange>, Error> {
-        let now = self
+        let page = self
             .client
             .timeline(self.conversation, None, self.size)
-            .await?
-            .messages;
+            .await;
+        if matches!(page, Err(Error::Locked)) {
+            // Said once; it is the unlock that brings the next change.
+            self.shown = Vec::new();
+            self.watch.seen();
+        }
+        let now = page?.messages;
         let unread = self.client.unread(self.conversation).await?;
-        let change = difference(&self.shown, &now, unread);
-        let nothing = change.removed.is_empty()
-            && change.updated.is_empty()
-            && change.added.is_empty()
-            && unread == self.unread;
+        let change = Difference::between(&self.shown, &now, |message| message.cursor);
+        let nothing = change.is_nothing() && unread == self.unread;
+        let change = TimelineChange {
+            removed: change.removed.iter().map(|message| message.id).collect(),
+            updated: change.updated,
+            added: change.added,
+            unread,
+        };
         self.shown = now;
         self.unread = unread;
+        Ok((!nothing).then_some(change))
+    }
+}
+
+impl ConversationList {
+    /// What the view shows now, the conversation with the newest message first.
+    pub fn conversations(&self) -> &[Conversation] {
+        &self.shown
+    }
+
+    /// How many messages nobody has opened, in all conversations, shown here or not.
+    pub fn unread(&self) -> u64 {
+        self.unread
+    }
+
+    /// Waits until something in the view has changed and says what.
+    ///
+    /// # Errors
+    /// Those of reading the store; closing the client ends the wait with one.
+    pub async fn changed(&mut self) -> Result<ConversationListChange, Error> {
+        loop {
+            let changes = self.watch.unseen().await?;
+            let change = if changes.everything || !changes.conversations.is_empty() {
+                self.look().await?
+            } else {
+                None
+            };
+            self.watch.seen();
+            if let Some(change) = change {
+                return Ok(change);
+            }
+        }
+    }
+
+    async fn look(&mut self) -> Result<Option<ConversationListChange>, Error> {
+        let now = self.client.conversations(None, self.size).await?;
+        let change = Difference::between(&self.shown, &now.conversations, |shown| shown.id);
+        let nothing = change.is_nothing() && now.unread == self.unread;
+        let change = ConversationListChange {
+            removed: change.removed.iter().map(|gone| gone.id).collect(),
+            updated: change.updated,
+            added: change.added,
+            unread: now.unread,
+        };
+        self.shown = now.conversations;
+        self.unread = now.unread;
         Ok((!nothing).then_some(change))
     }
 }
@@ -159,31 +268,82 @@ impl std::fmt::Debug for Timeline {
     }
 }
 
-fn difference(before: &[Message], now: &[Message], unread: u64) -> TimelineChange {
-    let old: BTreeMap<_, _> = before
-        .iter()
-        .map(|message| (message.cursor, message))
-        .collect();
-    let new: BTreeMap<_, _> = now
-        .iter()
-        .map(|message| (message.cursor, message))
-        .collect();
-    TimelineChange {
-        removed: before
-            .iter()
-            .filter(|message| !new.contains_key(&message.cursor))
-            .map(|message| message.id)
-            .collect(),
-        updated: now
-            .iter()
-            .filter(|message| old.get(&message.cursor).is_some_and(|old| old != message))
-            .cloned()
-            .collect(),
-        added: now
-            .iter()
-            .filter(|message| !old.contains_key(&message.cursor))
-            .cloned()
-            .collect(),
-        unread,
+impl std::fmt::Debug for ConversationList {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ConversationList")
+            .field("shown", &self.shown.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Commits that a view has not looked at yet.
+struct Watch {
+    commits: Receiver<Changes>,
+    unseen: Changes,
+}
+
+impl Watch {
+    /// To be made before the first look, so that nothing falls between.
+    fn new(client: &Client) -> Self {
+        Self {
+            commits: client.inner.changes.subscribe(),
+            unseen: Changes::default(),
+        }
+    }
+
+    /// Waits until there is something unseen; answers the same again until [`Watch::seen`].
+    async fn unseen(&mut self) -> Result<Changes, Error> {
+        if self.unseen == Changes::default() {
+            match self.commits.recv().await {
+                Ok(changes) => self.unseen.merge(changes),
+                Err(RecvError::Lagged(_)) => self.unseen.everything = true,
+                Err(RecvError::Closed) => return Err(wardline_sqlite::Error::Closed.into()),
+            }
+        }
+        // One look serves every commit that was before it.
+        loop {
+            match self.commits.try_recv() {
+                Ok(changes) => self.unseen.merge(changes),
+                Err(TryRecvError::Lagged(_)) => self.unseen.everything = true,
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return Ok(self.unseen.clone()),
+            }
+        }
+    }
+
+    fn seen(&mut self) {
+        self.unseen = Changes::default();
+    }
+}
+
+/// Two states of a view, compared by what names a row.
+struct Difference<T> {
+    removed: Vec<T>,
+    updated: Vec<T>,
+    added: Vec<T>,
+}
+
+impl<T: Clone + PartialEq> Difference<T> {
+    fn between<K: Ord>(before: &[T], now: &[T], name: impl Fn(&T) -> K) -> Self {
+        let old: BTreeMap<K, &T> = before.iter().map(|row| (name(row), row)).collect();
+        let new: BTreeSet<K> = now.iter().map(&name).collect();
+        let mut difference = Self {
+            removed: Vec::new(),
+            updated: Vec::new(),
+            added: Vec::new(),
+        };
+        for row in now {
+            match old.get(&name(row)) {
+                None => difference.added.push(row.clone()),
+                Some(before) if *before != row => difference.updated.push(row.clone()),
+                Some(_) => {}
+            }
+        }
+        let gone = before.iter().filter(|row| !new.contains(&name(row)));
+        difference.removed.extend(gone.cloned());
+        difference
+    }
+
+    fn is_nothing(&self) -> bool {
+        self.removed.is_empty() && self.updated.is_empty() && self.added.is_empty()
     }
 }

@@ -40,17 +40,20 @@ impl Client {
             step.audit(Action::Unlocked, &[])
         })
         .await?;
+        self.inner.announce_everything();
         self.take_up_arrivals().await?;
         Ok(unlocked.failed_attempts)
     }
 
-    /// Drops the reading keys and closes the search index. Receiving goes on.
+    /// Drops the reading keys and closes the search index. Receiving goes on. Views that show texts
+    /// are told, and drop theirs when they are asked for changes.
     pub fn lock(&self) {
         *self
             .inner
             .unlocked
             .write()
             .unwrap_or_else(PoisonError::into_inner) = None;
+        self.inner.announce_everything();
     }
 
     /// Whether nobody can read.

@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use super::Client;
+use super::{Client, blocking};
 use crate::{
     audit::Action,
     conversation,
@@ -14,7 +14,9 @@ use crate::{
     },
     error::Error,
     id::{ConversationId, MessageId},
-    message::{Cursor, Draft, Message, Page, PersonDelivery, receipts, timeline},
+    message::{
+        ConversationPage, Cursor, Draft, Message, Page, PersonDelivery, list, receipts, timeline,
+    },
     store::search::Query,
     vault::{BodyPlace, BodySealer},
 };
@@ -74,6 +76,38 @@ impl Client {
             .await
     }
 
+    /// A page of the list of conversations: those whose newest message is older than `before`, or the
+    /// first ones, the newest first. Works while locked; only the previews are missing then.
+    ///
+    /// A conversation that gets a message between two pages moves to the front: it is on the first page
+    /// when that is asked for again.
+    ///
+    /// # Errors
+    /// Those of reading the store.
+    ///
+    /// ```
+    /// # async fn show(client: wardline::Client) -> Result<(), wardline::Error> {
+    /// let mut page = client.conversations(None, 50).await?;
+    /// println!("{} unread in all", page.unread);
+    /// while let Some(before) = page.before {
+    ///     page = client.conversations(Some(before), 50).await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn conversations(
+        &self,
+        before: Option<Cursor>,
+        size: u32,
+    ) -> Result<ConversationPage, Error> {
+        let keys = self.inner.unlocked().map(|unlocked| unlocked.keys);
+        let us = self.user().clone();
+        self.inner
+            .store
+            .read(move |connection| list::page(connection, &us, keys.as_deref(), before, size))
+            .await
+    }
+
     /// How a message of this device stands with everybody it went to.
     pub async fn deliveries(&self, message: MessageId) -> Result<Vec<PersonDelivery>, Error> {
         let us = self.device();
@@ -120,6 +154,14 @@ impl Client {
             .await
     }
 
+    /// How many messages nobody has opened yet, in all conversations: what an app's badge shows.
+    ///
+    /// # Errors
+    /// Those of reading the store.
+    pub async fn unread_total(&self) -> Result<u64, Error> {
+        Ok(self.inner.store.read(list::unread).await?)
+    }
+
     /// Looks for messages: all words must occur, the last one may be unfinished. Newest first.
     pub async fn search(
         &self,
@@ -133,7 +175,7 @@ impl Client {
         self.take_up_arrivals().await?;
         let text = text.to_owned();
         let index = std::sync::Arc::clone(&unlocked.search);
-        let found = super::blocking(move || {
+        let found = blocking(move || {
             Ok(index.query(&Query {
                 text: &text,
                 conversation: conversation.as_ref().map(|id| id.as_bytes().as_slice()),
@@ -164,6 +206,7 @@ impl Client {
             step.connection
                 .prepare_cached("UPDATE conversation SET draft = ?2 WHERE id = ?1")?
                 .execute(params![row, sealed])?;
+            step.conversation_changed(row);
             Ok(())
         })
         .await

@@ -39,7 +39,7 @@ use wardline_org::{
 use wardline_proto::{Message as _, v1};
 
 pub use config::Config;
-pub use live::{Timeline, TimelineChange};
+pub use live::{ConversationList, ConversationListChange, Timeline, TimelineChange};
 pub use requests::{PendingRequest, RequestId};
 pub use sync::Round;
 
@@ -242,7 +242,9 @@ impl Client {
 
     /// Takes up the files again after [`Client::suspend`].
     pub async fn resume(&self) -> Result<(), Error> {
-        Ok(self.inner.store.resume().await?)
+        self.inner.store.resume().await?;
+        self.inner.announce_everything();
+        Ok(())
     }
 
     /// Stops the loop, finishes what is being written and closes for good. Other clones of this
@@ -252,10 +254,7 @@ impl Client {
         self.lock();
         let closed = self.inner.store.close().await;
         // Whoever waits for a change looks once more, and is told.
-        let _ = self.inner.changes.send(Changes {
-            everything: true,
-            ..Changes::default()
-        });
+        self.inner.announce_everything();
         Ok(closed?)
     }
 
@@ -442,6 +441,15 @@ impl Inner {
 
     fn reading(&self) -> Result<Unlocked, Error> {
         self.unlocked().ok_or(Error::Locked)
+    }
+
+    /// Lets every view look again, for what no commit tells: who may read has changed, say.
+    fn announce_everything(&self) {
+        // Nobody listening is fine.
+        let _ = self.changes.send(Changes {
+            everything: true,
+            ..Changes::default()
+        });
     }
 
     /// Opens the search index anew, after its file was found to be damaged and thrown away.

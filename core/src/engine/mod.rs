@@ -73,8 +73,18 @@ pub(crate) struct Changes {
     pub(crate) events: bool,
     /// There is something to send.
     pub(crate) outgoing: bool,
-    /// Another process has written: anything may have changed.
+    /// Another process has written, or who may read has changed: anything may have changed.
     pub(crate) everything: bool,
+}
+
+impl Changes {
+    /// Adds what another commit has changed.
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.conversations.extend(other.conversations);
+        self.events |= other.events;
+        self.outgoing |= other.outgoing;
+        self.everything |= other.everything;
+    }
 }
 
 impl Memory {

@@ -1,15 +1,17 @@
 //! Messages: what is written, what becomes of it, how it is read back.
 //!
 //! [`lifecycle`] is the one table of what can happen on the way to a device; [`rows`] writes messages
-//! and their recipients; [`timeline`] reads them, page by page; [`receipts`] queues what this device
-//! owes to authors.
+//! and their recipients; [`timeline`] reads them, page by page, and [`list`] the conversations they are
+//! in; [`receipts`] queues what this device owes to authors.
 
 pub(crate) mod lifecycle;
+pub(crate) mod list;
 pub(crate) mod receipts;
 pub(crate) mod rows;
 pub(crate) mod timeline;
 
 pub use lifecycle::{DeliveryState, FailureCause};
+pub use list::{Conversation, ConversationPage, NewestMessage};
 pub use timeline::{Cursor, DeviceDelivery, Message, Page, PersonDelivery};
 
 use crate::conversation::Recipient;
@@ -146,6 +148,15 @@ pub enum Direction {
     Incoming = 2,
     /// Written by the same person on another device.
     OwnOtherDevice = 3,
+}
+
+impl Direction {
+    /// Out of the store.
+    pub(crate) fn from_stored(value: i64) -> Option<Self> {
+        [Self::Outgoing, Self::Incoming, Self::OwnOtherDevice]
+            .into_iter()
+            .find(|direction| *direction as i64 == value)
+    }
 }
 
 /// What stands behind a sender. Stored as a number: never renumber.

@@ -246,12 +246,7 @@ fn read(row: &rusqlite::Row<'_>, opener: &mut BodyOpener<'_>) -> Result<Message,
         cursor: Cursor(row.get(0)?),
         sender: UserId::new(row.get::<_, String>(3)?).map_err(|_| damaged())?,
         sender_device,
-        direction: match row.get(4)? {
-            1 => Direction::Outgoing,
-            2 => Direction::Incoming,
-            3 => Direction::OwnOtherDevice,
-            _ => return Err(damaged().into()),
-        },
+        direction: Direction::from_stored(row.get(4)?).ok_or_else(damaged)?,
         proof: if row.get::<_, i64>(5)? == Proof::Proven as i64 {
             Proof::Proven
         } else {

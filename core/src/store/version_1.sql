@@ -57,6 +57,8 @@ CREATE TABLE conversation (
     last_sequence INTEGER NOT NULL DEFAULT 0,
     draft BLOB
 ) STRICT;
+CREATE INDEX conversation_newest ON conversation (last_sequence);
+CREATE INDEX conversation_unread ON conversation (unread) WHERE unread > 0;
 
 -- `sequence` is the order of arrival here and the order of the timeline.
 CREATE TABLE message (
@@ -78,7 +80,7 @@ CREATE TABLE message (
 ) STRICT;
 CREATE INDEX message_timeline ON message (conversation, sequence);
 CREATE INDEX message_by_id ON message (message_id);
-CREATE INDEX message_unread ON message (conversation) WHERE read_at IS NULL AND direction = 2;
+CREATE INDEX message_unread ON message (conversation, priority) WHERE read_at IS NULL AND direction = 2;
 
 -- One row per device a message of ours goes to: the list frozen when it was sealed.
 CREATE TABLE recipient (

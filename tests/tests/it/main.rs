@@ -1,7 +1,9 @@
 //! The whole system: devices, relay and authority, all of them real.
 
+mod conversations;
 mod delivery;
 mod directory;
 mod network;
 mod quickstart;
+mod runtimes;
 mod seam;
