@@ -2,7 +2,10 @@
 
 pub mod crash;
 mod faults;
+mod needles;
 mod ward;
 
 pub use faults::{Fault, Faults};
+
+pub use needles::{Needles, files};
 pub use ward::{Phone, Ward, passphrase, settle, team, text};

@@ -19,6 +19,7 @@ pub(crate) fn open(
     key: &DatabaseKey,
 ) -> Result<Connection, StoreError> {
     refuse_foreign(path)?;
+    refuse_cut_short(path)?;
     let connection = Connection::open_with_flags(path, flags)?;
     // Without SQLCipher behind it, `PRAGMA key` would silently do nothing (rule 10).
     let version: Option<String> = connection
@@ -28,7 +29,7 @@ pub(crate) fn open(
         return Err(StoreError::NotEncrypting);
     }
     connection.pragma_update(None, "key", key.pragma_value().as_str())?;
-    connection.pragma_update(None, "cipher_plaintext_header_size", 32)?;
+    connection.pragma_update(None, "cipher_plaintext_header_size", PLAINTEXT_HEADER)?;
     connection.busy_timeout(std::time::Duration::from_secs(10))?;
     connection.execute_batch("PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0")?;
     // The first read decrypts the first page: a wrong key shows here.
@@ -79,4 +80,44 @@ fn refuse_foreign(path: &Path) -> Result<(), StoreError> {
     }
 }
 
+/// A file that ends before its readable header says would fail later, at the first missing page. While
+/// there is a write-ahead log the newest pages may be there, and SQLite knows better.
+fn refuse_cut_short(path: &Path) -> Result<(), StoreError> {
+    use std::io::Read;
+
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    if std::fs::metadata(log).is_ok_and(|log| log.len() > 0) {
+        return Ok(());
+    }
+    let mut header = [0; PLAINTEXT_HEADER];
+    let Ok(mut file) = std::fs::File::open(path) else {
+        return Ok(());
+    };
+    let length = file.metadata().map_or(0, |file| file.len());
+    if length == 0 {
+        return Ok(());
+    }
+    let damaged = || StoreError::Damaged { what: "file" };
+    file.read_exact(&mut header).map_err(|_| damaged())?;
+    // https://sqlite.org/fileformat.html#the_database_header; a page of 65,536 bytes is written as 1.
+    let number = |bytes| {
+        let bytes: &[u8] = header
+            .get::<std::ops::Range<usize>>(bytes)
+            .unwrap_or_default();
+        bytes
+            .iter()
+            .fold(0, |number, byte| (number << 8) | u64::from(*byte))
+    };
+    let page = match number(16..18) {
+        1 => 65_536,
+        size => size,
+    };
+    if length < page.saturating_mul(number(28..32)) {
+        return Err(damaged());
+    }
+    Ok(())
+}
+
+const PLAINTEXT_HEADER: usize = 32;
 const SQLITE_MAGIC: &[u8] = b"SQLite format 3\0";

@@ -70,3 +70,5 @@ pub use key_store::{KeyPurpose, KeyStore, KeyStoreError};
 pub use keys::{InboxKeys, ReadingKeys, ReadingPublicKey};
 pub use secret::{DatabaseKey, Passphrase};
 pub use stretch::Argon2Params;
+/// What [`KeyStore::open`] answers is wiped when it is dropped.
+pub use zeroize::Zeroizing;

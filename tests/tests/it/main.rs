@@ -1,5 +1,6 @@
 //! The whole system: devices, relay and authority, all of them real.
 
+mod at_rest;
 mod conversations;
 mod delivery;
 mod directory;
