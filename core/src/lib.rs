@@ -108,6 +108,8 @@ mod message;
 mod policy;
 mod session;
 mod store;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod vault;
 
 pub use client::{

@@ -6,6 +6,5 @@ mod needles;
 mod ward;
 
 pub use faults::{Fault, Faults};
-
 pub use needles::{Needles, files};
 pub use ward::{Phone, Ward, passphrase, settle, team, text};

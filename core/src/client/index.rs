@@ -34,6 +34,16 @@ impl Client {
         }
     }
 
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) async fn indexed_up_to(&self) -> Result<Option<i64>, Error> {
+        let Some(unlocked) = self.inner.unlocked() else {
+            return Ok(None);
+        };
+        Ok(Some(
+            blocking(move || Ok(unlocked.search.watermark()?)).await?,
+        ))
+    }
+
     async fn catch_up(&self) -> Result<(), Error> {
         while let Some(unlocked) = self.inner.unlocked() {
             let index = Arc::clone(&unlocked.search);

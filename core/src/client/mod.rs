@@ -342,6 +342,11 @@ impl Client {
             .await
     }
 
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn store(&self) -> &Store<Memory> {
+        &self.inner.store
+    }
+
     fn context(&self) -> Context {
         let inner = &self.inner;
         let line = inner.line();

@@ -188,6 +188,15 @@ impl StoreFile {
     }
 }
 
+/// A database in memory with the newest schema, for tests that only need tables.
+#[cfg(any(test, feature = "testing"))]
+pub(crate) fn in_memory() -> Result<Connection, StoreError> {
+    let mut connection = Connection::open_in_memory()?;
+    connection.execute_batch("PRAGMA foreign_keys = ON")?;
+    schema::migrate(&mut connection)?;
+    Ok(connection)
+}
+
 const FILE_NAME: &str = "store.db";
 const LOCK_NAME: &str = "store.lock";
 /// Enough for every statement the engine uses.

@@ -1,10 +1,13 @@
 //! The whole system: devices, relay and authority, all of them real.
 
 mod at_rest;
+mod batches;
+mod canary;
 mod conversations;
 mod delivery;
 mod directory;
 mod network;
 mod quickstart;
+mod reopen;
 mod runtimes;
 mod seam;

@@ -1,0 +1,83 @@
+//! For tests of whole systems: what is in a client's store, and a disk that is full. Never in a
+//! shipped app.
+
+use rusqlite::{Connection, types::ValueRef};
+
+use crate::{
+    client::Client,
+    error::Error,
+    store::{Store, StoreError},
+};
+
+/// The tables of the store, in the order of their names.
+///
+/// # Errors
+/// Those of reading the store.
+pub async fn tables(client: &Client) -> Result<Vec<String>, Error> {
+    let tables = client.store().read(|connection| -> Result<_, StoreError> {
+        let mut statement = connection.prepare(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'
+             ORDER BY name",
+        )?;
+        let names = statement.query_map([], |row| row.get(0))?;
+        Ok(names.collect::<Result<_, _>>()?)
+    });
+    Ok(tables.await?)
+}
+
+/// Some columns of every row of a table, as texts to compare, in the order of their texts.
+///
+/// # Errors
+/// Those of reading the store; a name that is none.
+pub async fn rows(client: &Client, table: &str, columns: &str) -> Result<Vec<String>, Error> {
+    let sql = format!("SELECT {columns} FROM {table}");
+    let rows = client
+        .store()
+        .read(move |connection| texts(connection, &sql));
+    Ok(rows.await?)
+}
+
+/// How far the search index has come; `None` while locked.
+///
+/// # Errors
+/// Those of reading the index.
+pub async fn indexed_up_to(client: &Client) -> Result<Option<i64>, Error> {
+    client.indexed_up_to().await
+}
+
+/// From now on the store finds no space to grow, as on a full disk; or finds some again.
+///
+/// # Errors
+/// Those of writing the store.
+pub async fn fill_disk(client: &Client, full: bool) -> Result<(), Error> {
+    let store: &Store<_> = client.store();
+    let filled = store.write(move |work| -> Result<(), StoreError> {
+        // SQLite keeps what is used already, and refuses every page more.
+        let most = if full { 1 } else { i64::from(u32::MAX) - 1 };
+        let set = format!("PRAGMA max_page_count = {most}");
+        Ok(work.connection.query_row(&set, [], |_| Ok(()))?)
+    });
+    Ok(filled.await?)
+}
+
+fn texts(connection: &Connection, sql: &str) -> Result<Vec<String>, StoreError> {
+    let mut statement = connection.prepare(sql)?;
+    let columns = statement.column_count();
+    let mut rows = statement.query([])?;
+    let mut texts = Vec::new();
+    while let Some(row) = rows.next()? {
+        let mut text = Vec::with_capacity(columns);
+        for column in 0..columns {
+            text.push(match row.get_ref(column)? {
+                ValueRef::Null => "-".to_owned(),
+                ValueRef::Integer(number) => number.to_string(),
+                ValueRef::Real(number) => number.to_string(),
+                ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
+                ValueRef::Blob(bytes) => hex::encode(bytes),
+            });
+        }
+        texts.push(text.join(" "));
+    }
+    texts.sort();
+    Ok(texts)
+}
