@@ -213,8 +213,13 @@ impl From<rusqlite::Error> for Error {
 }
 
 impl From<SearchError> for Error {
-    fn from(_: SearchError) -> Self {
-        Self::Search
+    fn from(error: SearchError) -> Self {
+        use wardline_sqlite::Error::{Busy, DiskFull, ReadOnly, Suspended};
+        match error {
+            // The disk says the same of either file, and the same helps.
+            SearchError::Sqlite(error @ (Busy | DiskFull | ReadOnly | Suspended)) => error.into(),
+            _ => Self::Search,
+        }
     }
 }
 

@@ -14,10 +14,11 @@ impl Client {
     /// Opens what a person reads. Costs one Argon2id (about a second on a phone); answers how many
     /// wrong passphrases were tried since the last right one.
     ///
-    /// What came while locked is searchable when this answers.
+    /// What came while locked is searchable when this answers, unless the index refuses: then it is
+    /// brought up to date by the next search.
     ///
     /// # Errors
-    /// [`VaultError::WrongPassphrase`] with the attempts so far.
+    /// [`VaultError::WrongPassphrase`] with the attempts so far. Whatever the error, the client is locked.
     pub async fn unlock(&self, passphrase: Passphrase) -> Result<u32, Error> {
         let client = self.clone();
         let unlocked = blocking(move || Ok(client.inner.vault.unlock(&passphrase)?)).await;
@@ -35,13 +36,20 @@ impl Client {
         };
         let client = self.clone();
         blocking(move || client.inner.hold(unlocked.keys)).await?;
-        self.step(Commit::Unlock, |step| {
+        let noted = self.step(Commit::Unlock, |step| {
             step.outgoing_changed();
             step.audit(Action::Unlocked, &[])
-        })
-        .await?;
+        });
+        if let Err(error) = noted.await {
+            // Nobody reads what is not on record.
+            self.lock();
+            return Err(error);
+        }
         self.inner.announce_everything();
-        self.take_up_arrivals().await?;
+        // The index is derived: a person reads without it.
+        if let Err(error) = self.take_up_arrivals().await {
+            tracing::warn!(code = %error.code(), "the search index is behind");
+        }
         Ok(unlocked.failed_attempts)
     }
 

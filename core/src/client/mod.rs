@@ -237,12 +237,23 @@ impl Client {
     /// Finishes what is being written and lets go of every file, so that the system may suspend the
     /// process. Until [`Client::resume`] calls answer `WL-STORE-SUSPENDED`.
     pub async fn suspend(&self) -> Result<(), Error> {
-        Ok(self.inner.store.suspend().await?)
+        self.inner.store.suspend().await?;
+        if let Some(unlocked) = self.inner.unlocked() {
+            blocking(move || {
+                unlocked.search.suspend();
+                Ok(())
+            })
+            .await?;
+        }
+        Ok(())
     }
 
     /// Takes up the files again after [`Client::suspend`].
     pub async fn resume(&self) -> Result<(), Error> {
         self.inner.store.resume().await?;
+        if let Some(unlocked) = self.inner.unlocked() {
+            blocking(move || Ok(unlocked.search.resume(unlocked.keys.search())?)).await?;
+        }
         self.inner.announce_everything();
         Ok(())
     }

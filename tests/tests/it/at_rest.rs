@@ -188,6 +188,69 @@ async fn the_store_of_another_device_is_not_opened() {
     refused(config(&ward, &nurse), "WL-STORE-KEY").await;
 }
 
+/// A phone's system ends an app that holds on to files while it is suspended.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suspended_device_holds_no_file_and_goes_on_after() {
+    let mut ward = Ward::open(&["NS-1", "DR-1"]).await;
+    let nurse = ward.phone("NS-1").await;
+    nurse.say(team(), &text(1)).await;
+    assert_eq!(
+        nurse
+            .client
+            .search("canary", None, None, 9)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
+    assert!(!held_below(&nurse.folder).is_empty());
+    nurse.client.suspend().await.unwrap();
+    assert_eq!(held_below(&nurse.folder), Vec::<PathBuf>::new());
+    for refused in [
+        nurse
+            .client
+            .search("canary", None, None, 9)
+            .await
+            .unwrap_err(),
+        nurse
+            .client
+            .timeline(nurse.team(), None, 9)
+            .await
+            .unwrap_err(),
+        nurse
+            .client
+            .send(Draft::new(team(), text(2)))
+            .await
+            .unwrap_err(),
+    ] {
+        assert_eq!(refused.code(), "WL-STORE-SUSPENDED");
+        assert!(refused.retryable());
+    }
+    assert_eq!(held_below(&nurse.folder), Vec::<PathBuf>::new());
+    nurse.client.resume().await.unwrap();
+    nurse.say(team(), &text(2)).await;
+    assert_eq!(
+        nurse
+            .client
+            .search("canary", None, None, 9)
+            .await
+            .unwrap()
+            .len(),
+        2
+    );
+    nurse.client.close().await.unwrap();
+    assert_eq!(held_below(&nurse.folder), Vec::<PathBuf>::new());
+}
+
+/// The files below a folder that this process has open.
+#[cfg(target_os = "linux")]
+fn held_below(folder: &std::path::Path) -> Vec<PathBuf> {
+    let open = fs::read_dir("/proc/self/fd").unwrap();
+    let paths = open.filter_map(|fd| fs::read_link(fd.ok()?.path()).ok());
+    paths.filter(|path| path.starts_with(folder)).collect()
+}
+
 /// A folder that may not be written. The administrator may write everywhere, so the kernel has to say it: the
 /// test runs once more in a mount namespace of its own in which the folder is mounted for reading.
 #[cfg(target_os = "linux")]
@@ -233,10 +296,7 @@ async fn on_a_small_disk() {
     )));
     let nurse = ward.phone("NS-1").await;
     let ticket = ward.ticket("DR-1");
-    let doctor = ward
-        .enroll(&disk.join("phone"), "DR-1", &ticket)
-        .await
-        .unwrap();
+    let doctor = ward.enroll(&disk, "DR-1", &ticket).await.unwrap();
     ward.publish().await;
     settle(&[&doctor, &nurse], 1).await;
     let first = nurse.say(team(), &text(0)).await;
@@ -297,6 +357,15 @@ async fn on_a_small_disk() {
     }
     assert_eq!(doctor.texts(doctor.team()).await, kept);
     assert_eq!(doctor.client.check_audit().await.unwrap(), None);
+
+    // Unlocking happens, with an index that is behind, or does not happen at all.
+    doctor.client.lock();
+    let unlocked = doctor.client.unlock(passphrase()).await;
+    assert_eq!(doctor.client.is_locked(), unlocked.is_err());
+    match unlocked {
+        Ok(_) => assert_eq!(doctor.texts(doctor.team()).await, kept),
+        Err(error) => assert!(error.code().ends_with("-DISK-FULL"), "{error:?}"),
+    }
 
     // It is closed and opened meanwhile, as apps are.
     let doctor = ward.reopen(doctor).await;

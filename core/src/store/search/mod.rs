@@ -61,8 +61,16 @@ pub(crate) struct Query<'a> {
 /// The open index. Every call blocks on the disk for milliseconds: make it where blocking is allowed.
 pub(crate) struct SearchIndex {
     path: PathBuf,
-    /// `None` once damage was found: the file is gone then.
-    connection: Mutex<Option<Connection>>,
+    file: Mutex<Held>,
+}
+
+/// What an index has in its hands.
+enum Held {
+    Open(Connection),
+    /// Nothing, until it is resumed.
+    Suspended,
+    /// Nothing any more: damage was found, and the file is deleted.
+    Gone,
 }
 
 impl SearchIndex {
@@ -74,20 +82,35 @@ impl SearchIndex {
     /// [`SearchError::NotEncrypting`], and what the disk does; never because of what is in the file.
     pub(crate) fn open(folder: &Path, key: &DatabaseKey) -> Result<Self, SearchError> {
         let path = folder.join(FILE);
-        let connection = match file::open(&path, key) {
-            Err(SearchError::Damaged) => {
-                file::delete(&path)?;
-                file::open(&path, key)?
-            }
-            connection => connection?,
-        };
+        let connection = open_or_begin_anew(&path, key)?;
         Ok(Self::over(path, connection))
+    }
+
+    /// Lets go of the file; until [`SearchIndex::resume`] every call answers that.
+    pub(crate) fn suspend(&self) {
+        let mut held = self.held();
+        if matches!(*held, Held::Open(_)) {
+            *held = Held::Suspended;
+        }
+    }
+
+    /// Takes up the file again.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`SearchIndex::open`].
+    pub(crate) fn resume(&self, key: &DatabaseKey) -> Result<(), SearchError> {
+        let mut held = self.held();
+        if matches!(*held, Held::Suspended) {
+            *held = Held::Open(open_or_begin_anew(&self.path, key)?);
+        }
+        Ok(())
     }
 
     fn over(path: PathBuf, connection: Connection) -> Self {
         Self {
             path,
-            connection: Mutex::new(Some(connection)),
+            file: Mutex::new(Held::Open(connection)),
         }
     }
 
@@ -190,20 +213,32 @@ impl SearchIndex {
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
     ) -> Result<T, SearchError> {
         let mut held = self.held();
-        let connection = held.as_mut().ok_or(SearchError::Damaged)?;
+        let connection = match &mut *held {
+            Held::Open(connection) => connection,
+            Held::Suspended => return Err(wardline_sqlite::Error::Suspended.into()),
+            Held::Gone => return Err(SearchError::Damaged),
+        };
         let outcome = work(connection).map_err(SearchError::from);
         if matches!(outcome, Err(SearchError::Damaged)) {
-            *held = None;
+            *held = Held::Gone;
             file::delete(&self.path)?;
         }
         outcome
     }
 
     /// A panic elsewhere leaves the connection usable: SQLite rolls the transaction back.
-    fn held(&self) -> MutexGuard<'_, Option<Connection>> {
-        self.connection
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn open_or_begin_anew(path: &Path, key: &DatabaseKey) -> Result<Connection, SearchError> {
+    match file::open(path, key) {
+        Err(SearchError::Damaged) => {
+            file::delete(path)?;
+            file::open(path, key)
+        }
+        connection => connection,
     }
 }
 
