@@ -2,6 +2,7 @@
 
 pub mod crash;
 mod faults;
+pub mod fuzz;
 mod needles;
 mod ward;
 

@@ -253,7 +253,7 @@ fn senders(
 }
 
 /// An envelope's inside, checked as far as it can be without touching tables.
-enum Inside {
+pub(crate) enum Inside {
     Content(Box<OpenedContent>),
     Control(v1::Control),
 }
@@ -341,7 +341,7 @@ fn verify_authors(inside: &mut [Result<Inside, OpenFailure>], senders: &[Option<
 }
 
 /// Applies one opened envelope; what contradicts the directory is refused, not applied.
-fn apply(
+pub(crate) fn apply(
     step: &mut Step<'_>,
     sealer: &BodySealer<'_>,
     envelope: &v1::Envelope,

@@ -1,5 +1,7 @@
 //! For tests of whole systems: what is in a client's store, and a disk that is full. Never in a
-//! shipped app.
+//! shipped app. [`fuzz`]: what the fuzzer calls.
+
+pub mod fuzz;
 
 use rusqlite::{Connection, types::ValueRef};
 

@@ -71,6 +71,12 @@ impl ReadingPublicKey {
             .map_err(|_| VaultError::Damaged)
     }
 
+    /// A key whose private half everybody can derive.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn for_tests() -> Self {
+        Self(X25519HkdfSha256::derive_keypair(&[7; KEY_LENGTH]).1)
+    }
+
     pub(super) fn to_bytes(&self) -> [u8; KEY_LENGTH] {
         self.0.to_bytes().into()
     }

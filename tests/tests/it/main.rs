@@ -6,6 +6,7 @@ mod canary;
 mod conversations;
 mod delivery;
 mod directory;
+mod fuzz;
 mod network;
 mod quickstart;
 mod reopen;
