@@ -27,6 +27,9 @@ pub(crate) enum Action {
     Resealed = 13,
     PassphraseChanged = 14,
     DirectoryRefused = 15,
+    InboxKeyChanged = 16,
+    PresenceAllowed = 17,
+    PresenceForbidden = 18,
 }
 
 /// Appends a record inside the caller's transaction.

@@ -1,4 +1,4 @@
-//! Who may read: unlock, lock, passphrase, inbox key.
+//! Who may read: unlock, lock, passphrase, presence, inbox key.
 
 use std::sync::PoisonError;
 
@@ -7,7 +7,7 @@ use crate::{
     audit::Action,
     engine::points::{Beside, Commit},
     error::Error,
-    vault::{Argon2Params, InboxSlot, Passphrase, VaultError},
+    vault::{Argon2Params, InboxSlot, Passphrase, ReadingKeys, VaultError},
 };
 
 impl Client {
@@ -22,20 +22,64 @@ impl Client {
     pub async fn unlock(&self, passphrase: Passphrase) -> Result<u32, Error> {
         let client = self.clone();
         let unlocked = blocking(move || Ok(client.inner.vault.unlock(&passphrase)?)).await;
-        let unlocked = match unlocked {
-            Ok(unlocked) => unlocked,
-            Err(error) => {
-                if matches!(error, Error::Vault(VaultError::WrongPassphrase { .. })) {
-                    self.step(Commit::UnlockFailed, |step| {
-                        step.audit(Action::UnlockFailed, &[])
-                    })
-                    .await?;
-                }
-                return Err(error);
-            }
-        };
+        let unlocked = self.note_wrong(unlocked).await?;
+        self.read_with(unlocked.keys).await?;
+        Ok(unlocked.failed_attempts)
+    }
+
+    /// [`Client::unlock`] for a person whom the platform recognizes, by a finger or a face, once
+    /// [`Client::allow_presence`] was called. The platform may prompt.
+    ///
+    /// # Errors
+    /// [`VaultError::PresenceOff`]; the platform's refusal, also when somebody enrolled another finger
+    /// since: ask for the passphrase then.
+    pub async fn unlock_by_presence(&self) -> Result<(), Error> {
         let client = self.clone();
-        blocking(move || client.inner.hold(unlocked.keys)).await?;
+        let keys = blocking(move || Ok(client.inner.vault.unlock_by_presence()?)).await?;
+        self.read_with(keys).await
+    }
+
+    /// Lets presence open what a person reads from now on, besides the passphrase.
+    ///
+    /// # Errors
+    /// [`VaultError::WrongPassphrase`] with the attempts so far; the platform's refusal.
+    pub async fn allow_presence(&self, passphrase: Passphrase) -> Result<(), Error> {
+        let client = self.clone();
+        let allowed = blocking(move || Ok(client.inner.vault.allow_presence(&passphrase)?)).await;
+        self.note_wrong(allowed).await?;
+        self.step(Commit::Access, |step| {
+            step.audit(Action::PresenceAllowed, &[])
+        })
+        .await
+    }
+
+    /// Takes presence back: from now on only the passphrase opens what a person reads.
+    ///
+    /// # Errors
+    /// Those of the vault and of writing the store.
+    pub async fn forbid_presence(&self) -> Result<(), Error> {
+        let client = self.clone();
+        blocking(move || Ok(client.inner.vault.forbid_presence()?)).await?;
+        self.step(Commit::Access, |step| {
+            step.audit(Action::PresenceForbidden, &[])
+        })
+        .await
+    }
+
+    /// Puts a wrong passphrase on record.
+    async fn note_wrong<T>(&self, outcome: Result<T, Error>) -> Result<T, Error> {
+        if let Err(Error::Vault(VaultError::WrongPassphrase { .. })) = &outcome {
+            self.step(Commit::UnlockFailed, |step| {
+                step.audit(Action::UnlockFailed, &[])
+            })
+            .await?;
+        }
+        outcome
+    }
+
+    async fn read_with(&self, keys: ReadingKeys) -> Result<(), Error> {
+        let client = self.clone();
+        blocking(move || client.inner.hold(keys)).await?;
         let noted = self.step(Commit::Unlock, |step| {
             step.outgoing_changed();
             step.audit(Action::Unlocked, &[])
@@ -50,7 +94,7 @@ impl Client {
         if let Err(error) = self.take_up_arrivals().await {
             tracing::warn!(code = %error.code(), "the search index is behind");
         }
-        Ok(unlocked.failed_attempts)
+        Ok(())
     }
 
     /// Drops the reading keys and closes the search index. Receiving goes on. Views that show texts
@@ -72,14 +116,12 @@ impl Client {
     /// Replaces the passphrase; messages stay as they are.
     pub async fn change_passphrase(&self, old: Passphrase, new: Passphrase) -> Result<(), Error> {
         let client = self.clone();
-        blocking(move || {
-            Ok(client
-                .inner
-                .vault
-                .change_passphrase(&old, &new, Argon2Params::default())?)
-        })
-        .await?;
-        self.step(Commit::Passphrase, |step| {
+        let changed = blocking(move || {
+            let vault = &client.inner.vault;
+            Ok(vault.change_passphrase(&old, &new, Argon2Params::default())?)
+        });
+        self.note_wrong(changed.await).await?;
+        self.step(Commit::Access, |step| {
             step.audit(Action::PassphraseChanged, &[])
         })
         .await
@@ -100,6 +142,10 @@ impl Client {
         };
         let client = self.clone();
         blocking(move || Ok(client.inner.vault.settle_inbox_key(slot)?)).await?;
-        Ok(done?)
+        done?;
+        self.step(Commit::Access, |step| {
+            step.audit(Action::InboxKeyChanged, &[])
+        })
+        .await
     }
 }

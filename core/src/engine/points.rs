@@ -44,7 +44,7 @@ points! {
         Enroll => "wardline::enroll::before_commit", "wardline::enroll::after_commit";
         Unlock => "wardline::unlock::before_commit", "wardline::unlock::after_commit";
         UnlockFailed => "wardline::unlock_failed::before_commit", "wardline::unlock_failed::after_commit";
-        Passphrase => "wardline::passphrase::before_commit", "wardline::passphrase::after_commit";
+        Access => "wardline::access::before_commit", "wardline::access::after_commit";
         Send => "wardline::send::before_commit", "wardline::send::after_commit";
         Refuse => "wardline::refuse::before_commit", "wardline::refuse::after_commit";
         Draft => "wardline::draft::before_commit", "wardline::draft::after_commit";

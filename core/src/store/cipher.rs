@@ -28,6 +28,7 @@ pub(crate) fn open(
     if version.is_none_or(|version| version.is_empty()) {
         return Err(StoreError::NotEncrypting);
     }
+    quiet(&connection)?;
     connection.pragma_update(None, "key", key.pragma_value().as_str())?;
     connection.pragma_update(None, "cipher_plaintext_header_size", PLAINTEXT_HEADER)?;
     connection.busy_timeout(std::time::Duration::from_secs(10))?;
@@ -44,6 +45,12 @@ pub(crate) fn open(
             }
         })?;
     Ok(connection)
+}
+
+/// Keeps SQLCipher from writing to the host's standard error, as it does when a key does not fit: what
+/// went wrong is in what we answer.
+pub(crate) fn quiet(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "cipher_log_level", "NONE")
 }
 
 /// Rewrites the whole file under `key`, in one transaction of SQLCipher's.

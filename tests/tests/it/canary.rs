@@ -33,7 +33,9 @@ fn planted_secrets_are_in_no_file_no_log_line_and_no_debug_output() {
             .unwrap();
         let out = String::from_utf8_lossy(&child.stdout);
         let passed = child.status.success() && out.contains("1 passed");
-        assert!(passed, "{out}{}", String::from_utf8_lossy(&child.stderr));
+        let err = String::from_utf8_lossy(&child.stderr);
+        assert!(passed, "{out}{err}");
+        assert_eq!(err, "", "an app's standard error is not ours to write to");
         return;
     }
     let log = Log::default();
@@ -245,6 +247,10 @@ async fn a_day_at_the_ward(log: &Log) {
     }
     drop((nurse, doctor));
     clean(&needles, &ward, "after closing");
+    let foreign = ward.folder().join("doctor/store.db");
+    std::fs::copy(foreign, ward.folder().join("nurse/store.db")).unwrap();
+    let config = ward.config(&ward.folder().join("nurse"), line);
+    shown.error(Client::open(config).await.unwrap_err());
 
     // And the looking itself: what would be found is found.
     let everywhere = needles.len();

@@ -1,6 +1,9 @@
 //! A message reaches the people it is for, and its author knows.
 
-use wardline::{DeliveryState, Direction, Draft, Event, EventCursor, Priority, Proof, Recipient};
+use wardline::{
+    DeliveryState, Direction, Draft, Event, EventCursor, Priority, Proof, Recipient,
+    vault::Passphrase,
+};
 use wardline_tests::{Phone, Ward, team, text};
 
 async fn states(author: &Phone, message: wardline::MessageId) -> Vec<(String, DeliveryState)> {
@@ -179,6 +182,30 @@ async fn a_locked_phone_receives_confirms_and_shows_nothing_until_unlocked() {
         .await
         .unwrap();
     assert_eq!(found.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_the_platform_recognizes_reads_without_the_passphrase_while_that_is_allowed() {
+    let mut ward = Ward::open(&["NS-1", "DR-1"]).await;
+    let nurse = ward.phone("NS-1").await;
+    nurse.say(team(), &text(1)).await;
+    nurse.client.lock();
+    let refused = nurse.client.unlock_by_presence().await.unwrap_err();
+    assert_eq!(refused.code(), "WL-VAULT-PRESENCE-OFF");
+    let passphrase = |text: &str| Passphrase::new(text).unwrap();
+    let wrong = nurse.client.allow_presence(passphrase("wrong")).await;
+    assert_eq!(wrong.unwrap_err().code(), "WL-VAULT-WRONG-PASSPHRASE");
+    let right = passphrase("correct horse battery staple");
+    nurse.client.allow_presence(right).await.unwrap();
+    assert!(nurse.client.is_locked());
+    let nurse = ward.reopen(nurse).await;
+    nurse.client.unlock_by_presence().await.unwrap();
+    assert_eq!(nurse.texts(nurse.team()).await, [text(1)]);
+    nurse.client.forbid_presence().await.unwrap();
+    nurse.client.lock();
+    assert!(nurse.client.unlock_by_presence().await.is_err());
+    assert!(nurse.client.is_locked());
+    assert_eq!(nurse.client.check_audit().await.unwrap(), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

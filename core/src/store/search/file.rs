@@ -9,7 +9,7 @@ use std::{
 use rusqlite::{Connection, OpenFlags};
 
 use super::SearchError;
-use crate::vault::DatabaseKey;
+use crate::{store::cipher::quiet, vault::DatabaseKey};
 
 /// Opens or creates the file. [`SearchError::Damaged`] means: not usable, delete it.
 pub(super) fn open(path: &Path, key: &DatabaseKey) -> Result<Connection, SearchError> {
@@ -22,6 +22,7 @@ pub(super) fn open(path: &Path, key: &DatabaseKey) -> Result<Connection, SearchE
         .query_row("PRAGMA cipher_version", [], |row| row.get(0))
         .ok();
     require_cipher(version)?;
+    quiet(&connection)?;
     connection.pragma_update(None, "key", key.pragma_value().as_str())?;
     connection.pragma_update(None, "cipher_plaintext_header_size", PLAINTEXT_HEADER)?;
     prove_key(&connection)?;
