@@ -79,8 +79,9 @@ impl Client {
     /// A page of the list of conversations: those whose newest message is older than `before`, or the
     /// first ones, the newest first. Works while locked; only the previews are missing then.
     ///
-    /// A conversation that gets a message between two pages moves to the front: it is on the first page
-    /// when that is asked for again.
+    /// A conversation in which somebody has only begun to write is not on the list, see
+    /// [`Client::draft`]. One that gets a message between two pages moves to the front: it is on the
+    /// first page when that is asked for again.
     ///
     /// # Errors
     /// Those of reading the store.

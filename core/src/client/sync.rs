@@ -47,7 +47,8 @@ impl Client {
 
     /// Starts the loop on the current runtime, or else on that of [`Config::runtime`]: messages arrive
     /// by long poll, what is sent leaves at once, failures are retried with growing pauses. Starting
-    /// twice is starting once; after its runtime has ended it can be started on another.
+    /// twice is starting once; after its runtime has ended it can be started on another. It runs until
+    /// [`Client::stop`] or [`Client::close`], also when the app holds no client any more.
     ///
     /// # Errors
     /// [`Error::NoRuntime`] when there is no runtime.
