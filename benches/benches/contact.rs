@@ -1,5 +1,10 @@
 //! First contact: keys of many devices are claimed, verified and turned into sessions.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a bench reads the clock of the machine"
+)]
+
 use std::time::Instant;
 
 use wardline_benches::{

@@ -1,5 +1,10 @@
 //! Opening a backlog: every message on disk, its receipt queued, and searchable.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a bench reads the clock of the machine"
+)]
+
 use std::time::{Duration, Instant};
 
 use wardline::Recipient;

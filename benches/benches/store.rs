@@ -1,5 +1,10 @@
 //! A store of 100,000 messages: how long it takes to open, to show a page and to find something.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a bench reads the clock of the machine"
+)]
+
 use std::time::{Duration, Instant};
 
 use wardline::Recipient;

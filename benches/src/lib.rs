@@ -9,6 +9,11 @@
 //! * [`bare`]: the bare work. [`scene`], [`stranger`]: wards and devices to measure on.
 //! * [`seam`]: timing a client without its relay. [`load`]: requests on a socket. [`measure`], [`ratio`]: running and reporting.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a bench reads the clock of the machine"
+)]
+
 pub mod bare;
 pub mod load;
 pub mod measure;
