@@ -4,7 +4,7 @@
 
 use std::{fmt, str::FromStr};
 
-use wardline_org::{Hash, OrgId, TeamId, Timestamp, UserId};
+use wardline_org::{DeviceId, Hash, OrgId, TeamId, Timestamp, UserId};
 
 /// A message, everywhere the same: a UUIDv7, so that ids sort by the time of writing.
 ///
@@ -58,6 +58,41 @@ impl FromStr for MessageId {
     fn from_str(text: &str) -> Result<Self, IdError> {
         let uuid = uuid::Uuid::try_parse(text).map_err(|_| IdError)?;
         Self::from_slice(uuid.as_bytes())
+    }
+}
+
+/// One message as this device knows it: who wrote it and what its author calls it.
+///
+/// An id alone names a message only among those of its author's device. Whoever received a message
+/// knows its id and may put it on one of their own, so whatever is done to a message says which of the
+/// two is meant.
+///
+/// `Display` is the device, a slash and the id.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+pub struct MessageRef {
+    /// The device it was written on.
+    pub device: DeviceId,
+    /// What its author calls it.
+    pub id: MessageId,
+}
+
+impl fmt::Display for MessageRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.device, self.id)
+    }
+}
+
+impl FromStr for MessageRef {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let (device, id) = text.split_once('/').ok_or(IdError)?;
+        Ok(Self {
+            device: device.parse().map_err(|_| IdError)?,
+            id: id.parse()?,
+        })
     }
 }
 

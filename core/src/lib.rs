@@ -68,7 +68,7 @@
 //! # doctor.sync_once().await?;
 //!
 //! // Durable when it answers; `start()` would send it by itself.
-//! let message = nurse.send(Draft::new(Recipient::Person("DR-1".parse()?), "K 6.6 mmol/L")).await?;
+//! nurse.send(Draft::new(Recipient::Person("DR-1".parse()?), "K 6.6 mmol/L")).await?;
 //! nurse.sync_once().await?;
 //!
 //! // On the other side.
@@ -76,7 +76,7 @@
 //! let conversation = doctor.conversation(&Recipient::Person("NS-1".parse()?));
 //! let page = doctor.timeline(conversation, None, 50).await?;
 //! assert_eq!(page.messages[0].text, "K 6.6 mmol/L");
-//! doctor.mark_read(vec![message]).await?;
+//! doctor.mark_read(vec![page.messages[0].reference()]).await?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # })?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -122,7 +122,7 @@ pub use engine::event::{Delivered, Event, EventCursor, Tier};
 #[doc(hidden)]
 pub use engine::points::FAILPOINTS;
 pub use error::{Error, Recovery, SendError};
-pub use id::{ConversationId, IdError, MessageId};
+pub use id::{ConversationId, IdError, MessageId, MessageRef};
 pub use message::{
     Conversation, ConversationPage, Cursor, DeliveryState, DeviceDelivery, Direction, Draft,
     FailureCause, Message, NewestMessage, Page, Patient, PatientIdentifier, PersonDelivery,

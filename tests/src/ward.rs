@@ -4,7 +4,8 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tempfile::TempDir;
 use wardline::{
-    Client, Config, ConversationId, Draft, Event, EventCursor, Message, Recipient,
+    Client, Config, ConversationId, Draft, Event, EventCursor, Message, MessageId, MessageRef,
+    Recipient,
     vault::{Argon2Params, FileKeyStore, Passphrase},
 };
 use wardline_org::{
@@ -212,6 +213,12 @@ impl Phone {
             .await
             .unwrap()
             .messages
+    }
+
+    /// How others name a message that was written here.
+    pub fn reference(&self, id: MessageId) -> MessageRef {
+        let device = self.client.device();
+        MessageRef { device, id }
     }
 
     /// Every event that was not confirmed, oldest first.

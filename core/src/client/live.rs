@@ -20,7 +20,7 @@ use crate::{
         event::{Delivered, EventCursor},
     },
     error::Error,
-    id::{ConversationId, MessageId},
+    id::{ConversationId, MessageRef},
     message::{Conversation, Message},
 };
 
@@ -38,7 +38,7 @@ pub struct Timeline {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TimelineChange {
     /// Messages that are gone from the view.
-    pub removed: Vec<MessageId>,
+    pub removed: Vec<MessageRef>,
     /// Messages that are shown already and changed (read, for example).
     pub updated: Vec<Message>,
     /// Messages that are new at the end.
@@ -203,7 +203,7 @@ impl Timeline {
         let change = Difference::between(&self.shown, &now, |message| message.cursor);
         let nothing = change.is_nothing() && unread == self.unread;
         let change = TimelineChange {
-            removed: change.removed.iter().map(|message| message.id).collect(),
+            removed: change.removed.iter().map(Message::reference).collect(),
             updated: change.updated,
             added: change.added,
             unread,

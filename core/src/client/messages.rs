@@ -13,7 +13,7 @@ use crate::{
         points::Commit,
     },
     error::Error,
-    id::{ConversationId, MessageId},
+    id::{ConversationId, MessageId, MessageRef},
     message::{
         ConversationPage, Cursor, Draft, Message, Page, PersonDelivery, list, receipts, timeline,
     },
@@ -109,6 +109,19 @@ impl Client {
             .await
     }
 
+    /// Messages by name, in the order asked: what an event has announced, say. Those that are not on
+    /// this device are left out.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] when nobody may read.
+    pub async fn messages(&self, messages: Vec<MessageRef>) -> Result<Vec<Message>, Error> {
+        let keys = self.inner.reading()?.keys;
+        self.inner
+            .store
+            .read(move |connection| timeline::by_name(connection, &keys, &messages))
+            .await
+    }
+
     /// How a message of this device stands with everybody it went to.
     pub async fn deliveries(&self, message: MessageId) -> Result<Vec<PersonDelivery>, Error> {
         let us = self.device();
@@ -121,13 +134,13 @@ impl Client {
 
     /// Notes that a person has opened messages, here; their authors get a signed receipt. A preview
     /// on a lock screen is not an opening.
-    pub async fn mark_read(&self, messages: Vec<MessageId>) -> Result<(), Error> {
+    pub async fn mark_read(&self, messages: Vec<MessageRef>) -> Result<(), Error> {
         self.inner.reading()?;
         self.step(Commit::Read, move |step| {
             for message in messages {
-                let read = receipts::mark_read(step.connection, message, step.now(), true)?;
+                let read = receipts::mark_read(step.connection, message, step.now())?;
                 if let Some(conversation) = read {
-                    step.audit(Action::MessageRead, message.as_bytes())?;
+                    step.audit(Action::MessageRead, message.id.as_bytes())?;
                     step.conversation_changed(conversation);
                     step.outgoing_changed();
                 }

@@ -107,13 +107,10 @@ fn read_elsewhere(step: &mut Step<'_>, receipt: &v1::Receipt) -> Result<(), Erro
     if receipt.kind() != v1::ReceiptKind::Read {
         return Ok(());
     }
-    let Ok(id) = MessageId::from_slice(&receipt.message_id) else {
-        return Ok(());
-    };
-    let read = receipts::mark_read(step.connection, id, step.now(), false)?;
-    if let Some(conversation) = read {
+    let read = receipts::mark_read_elsewhere(step.connection, receipt, step.now())?;
+    if let Some((message, conversation)) = read {
         step.conversation_changed(conversation);
-        step.emit(&Event::ReadElsewhere { message: id })?;
+        step.emit(&Event::ReadElsewhere { message })?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use wardline_org::{Timestamp, UserId};
 
 use crate::{
-    id::{ConversationId, MessageId},
+    id::{ConversationId, MessageId, MessageRef},
     message::Priority,
     store::StoreError,
 };
@@ -17,7 +17,7 @@ pub enum Event {
     /// A message is on this device's disk.
     MessageArrived {
         /// The message.
-        message: MessageId,
+        message: MessageRef,
         /// Its conversation.
         conversation: ConversationId,
         /// Its tier: how loudly to tell.
@@ -40,7 +40,7 @@ pub enum Event {
     /// A message was read on another device of the same person.
     ReadElsewhere {
         /// The message.
-        message: MessageId,
+        message: MessageRef,
     },
     /// An envelope did not open; `healing` says that its sender was asked to seal it again.
     EnvelopeRefused {

@@ -28,6 +28,7 @@ use crate::{
     conversation::{self, Recipient},
     directory::{ProvenSender, SenderLookup},
     error::Error,
+    id::MessageRef,
     message::{
         Direction, Priority, Proof, receipts,
         rows::{self, NewMessage},
@@ -458,7 +459,10 @@ fn keep(
     step.conversation_changed(row);
     if incoming {
         step.emit(&Event::MessageArrived {
-            message: message_id,
+            message: MessageRef {
+                device: opened.sender,
+                id: message_id,
+            },
             conversation: conversation_id,
             tier: priority.into(),
         })?;

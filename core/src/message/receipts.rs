@@ -4,11 +4,14 @@
 //! signature for each batch. Marking as read happens here too, because the receipt is its point.
 
 use rusqlite::{Connection, OptionalExtension, params};
-use wardline_org::{Timestamp, UserId};
+use wardline_org::{DeviceId, Timestamp, UserId};
 use wardline_proto::v1;
 
 use super::Direction;
-use crate::{id::MessageId, store::StoreError};
+use crate::{
+    id::{MessageId, MessageRef},
+    store::StoreError,
+};
 
 /// Queues a receipt.
 pub(crate) fn queue(
@@ -79,45 +82,186 @@ pub(crate) fn settle(
     Ok(())
 }
 
-/// Marks one incoming message as read; answers its conversation when it was unread.
+/// An incoming message that nobody has opened.
+struct Unread {
+    sequence: i64,
+    conversation: i64,
+    author: String,
+    content_hash: Vec<u8>,
+}
+
+/// Marks an incoming message as read here, and owes its author a receipt; answers its conversation when
+/// it was unread.
 pub(crate) fn mark_read(
     connection: &Connection,
-    message: MessageId,
+    message: MessageRef,
     now: Timestamp,
-    owe_receipt: bool,
 ) -> Result<Option<i64>, StoreError> {
-    let unread: Option<(i64, i64, String, Option<Vec<u8>>)> = connection
+    let found = connection
         .prepare_cached(
             "SELECT sequence, conversation, sender_user, content_hash FROM message
-             WHERE message_id = ?1 AND direction = ?2 AND read_at IS NULL",
+             WHERE sender_device = ?1 AND message_id = ?2 AND direction = ?3 AND read_at IS NULL",
         )?
         .query_row(
-            params![message.as_bytes(), Direction::Incoming as i64],
+            params![
+                message.device.as_bytes(),
+                message.id.as_bytes(),
+                Direction::Incoming as i64
+            ],
+            |row| {
+                Ok(Unread {
+                    sequence: row.get(0)?,
+                    conversation: row.get(1)?,
+                    author: row.get(2)?,
+                    content_hash: row.get::<_, Option<_>>(3)?.unwrap_or_default(),
+                })
+            },
+        )
+        .optional()?;
+    let Some(unread) = found else {
+        return Ok(None);
+    };
+    set_read(connection, unread.sequence, unread.conversation, now)?;
+    let (author, hash) = (&unread.author, &unread.content_hash);
+    let kind = v1::ReceiptKind::Read;
+    queue(connection, author, message.id, hash, kind, now)?;
+    Ok(Some(unread.conversation))
+}
+
+/// Marks the message that a receipt of our own other device speaks of as read, and owes nothing; answers
+/// which it is, and its conversation, when it was unread.
+pub(crate) fn mark_read_elsewhere(
+    connection: &Connection,
+    receipt: &v1::Receipt,
+    now: Timestamp,
+) -> Result<Option<(MessageRef, i64)>, StoreError> {
+    // The hash tells messages apart that bear the same id.
+    let found: Option<(i64, i64, Vec<u8>, Vec<u8>)> = connection
+        .prepare_cached(
+            "SELECT sequence, conversation, sender_device, message_id FROM message
+             WHERE message_id = ?1 AND content_hash = ?2 AND direction = ?3 AND read_at IS NULL",
+        )?
+        .query_row(
+            params![
+                receipt.message_id,
+                receipt.content_hash,
+                Direction::Incoming as i64
+            ],
             |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
         )
         .optional()?;
-    let Some((sequence, conversation, author, content_hash)) = unread else {
+    let Some((sequence, conversation, device, id)) = found else {
         return Ok(None);
     };
+    set_read(connection, sequence, conversation, now)?;
+    let damaged = || StoreError::Damaged { what: "message" };
+    let message = MessageRef {
+        device: DeviceId::from_slice(&device).map_err(|_| damaged())?,
+        id: MessageId::from_slice(&id).map_err(|_| damaged())?,
+    };
+    Ok(Some((message, conversation)))
+}
+
+fn set_read(
+    connection: &Connection,
+    sequence: i64,
+    conversation: i64,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     connection
         .prepare_cached("UPDATE message SET read_at = ?2 WHERE sequence = ?1")?
         .execute(params![sequence, now.as_millis()])?;
     connection
         .prepare_cached("UPDATE conversation SET unread = unread - 1 WHERE id = ?1 AND unread > 0")?
         .execute(params![conversation])?;
-    if owe_receipt {
-        let hash = content_hash.unwrap_or_default();
-        queue(
-            connection,
-            &author,
-            message,
-            &hash,
-            v1::ReceiptKind::Read,
-            now,
-        )?;
-    }
-    Ok(Some(conversation))
+    Ok(())
 }
 
 /// Bounds the size of a sealed batch; the rest goes into the next.
 const MOST_PER_BATCH: i64 = 500;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use wardline_org::Hash;
+
+    use super::*;
+    use crate::{
+        message::{
+            Priority, Proof,
+            rows::{self, NewMessage},
+        },
+        store::tests_support,
+    };
+
+    const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
+
+    /// Two messages of two authors; the second one has put the id of the first on its own.
+    fn borrowed_id() -> (Connection, [MessageRef; 2], tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = tests_support::connection(folder.path());
+        let id = MessageId::generate(NOW);
+        let insert =
+            "INSERT INTO conversation (id, conversation_id, reference) VALUES (1, X'01', X'')";
+        connection.execute(insert, []).unwrap();
+        let messages = [1_u8, 2].map(|author| {
+            let device = DeviceId::from_bytes([author; 16]);
+            let new = NewMessage {
+                message_id: id,
+                sender_device: device,
+                sender_user: &UserId::new(format!("DR-{author}")).unwrap(),
+                conversation: 1,
+                direction: Direction::Incoming,
+                proof: Proof::Proven,
+                priority: Priority::Routine,
+                created_at: NOW,
+                arrived_at: NOW,
+                content_hash: Some(Hash::of(&[author])),
+                body: &[],
+            };
+            rows::insert(&connection, &new).unwrap().unwrap();
+            MessageRef { device, id }
+        });
+        (connection, messages, folder)
+    }
+
+    fn unread(connection: &Connection) -> Vec<u8> {
+        let unread = "SELECT sender_device FROM message WHERE read_at IS NULL ORDER BY sequence";
+        let mut statement = connection.prepare(unread).unwrap();
+        let devices = statement.query_map([], |row| row.get::<_, Vec<u8>>(0));
+        devices.unwrap().map(|device| device.unwrap()[0]).collect()
+    }
+
+    #[test]
+    fn a_message_under_a_borrowed_id_is_read_for_nobody_but_its_author() {
+        let (connection, [first, second], _folder) = borrowed_id();
+        mark_read(&connection, second, NOW).unwrap().unwrap();
+        assert_eq!(unread(&connection), [1]);
+        let author = |name: &str| owed(&connection, &UserId::new(name).unwrap()).unwrap();
+        assert!(
+            author("DR-1").is_none(),
+            "no receipt for what nobody opened"
+        );
+        let (_, receipts) = author("DR-2").unwrap();
+        assert_eq!(receipts[0].content_hash, Hash::of(&[2]).as_bytes());
+        mark_read(&connection, first, NOW).unwrap().unwrap();
+        assert!(unread(&connection).is_empty());
+        assert_eq!(mark_read(&connection, first, NOW).unwrap(), None);
+    }
+
+    #[test]
+    fn what_was_read_elsewhere_is_told_apart_by_its_content() {
+        let (connection, [_, second], _folder) = borrowed_id();
+        let receipt = |hash: Hash| v1::Receipt {
+            message_id: second.id.as_bytes().to_vec(),
+            content_hash: hash.as_bytes().to_vec(),
+            kind: v1::ReceiptKind::Read.into(),
+            at_ms: NOW.as_millis(),
+        };
+        let read = |hash| mark_read_elsewhere(&connection, &receipt(hash), NOW).unwrap();
+        assert_eq!(read(Hash::of(&[3])), None);
+        assert_eq!(read(Hash::of(&[2])), Some((second, 1)));
+        assert_eq!(unread(&connection), [1]);
+    }
+}

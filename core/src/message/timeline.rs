@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use wardline_org::{DeviceId, Timestamp, UserId};
 use wardline_proto::{Message as _, v1};
 
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    id::{ConversationId, MessageId},
+    id::{ConversationId, MessageId, MessageRef},
     store::StoreError,
     vault::{BodyOpener, ReadingKeys},
 };
@@ -55,6 +55,16 @@ pub struct Message {
     pub arrived_at: Timestamp,
     /// When a person opened it here, if it came in.
     pub read_at: Option<Timestamp>,
+}
+
+impl Message {
+    /// What names it on this device.
+    pub fn reference(&self) -> MessageRef {
+        MessageRef {
+            device: self.sender_device,
+            id: self.id,
+        }
+    }
 }
 
 /// Shows ids and states, nothing of what was written.
@@ -161,6 +171,27 @@ pub(crate) fn by_sequence(
         }
     }
     Ok(messages)
+}
+
+/// Some messages by name, in the order asked; names of none are left out.
+pub(crate) fn by_name(
+    connection: &Connection,
+    keys: &ReadingKeys,
+    messages: &[MessageRef],
+) -> Result<Vec<Message>, Error> {
+    let mut statement = connection.prepare_cached(
+        "SELECT sequence FROM message WHERE sender_device = ?1 AND message_id = ?2",
+    )?;
+    let mut sequences = Vec::with_capacity(messages.len());
+    for message in messages {
+        let place = params![message.device.as_bytes(), message.id.as_bytes()];
+        sequences.extend(
+            statement
+                .query_row(place, |row| row.get::<_, i64>(0))
+                .optional()?,
+        );
+    }
+    by_sequence(connection, keys, &sequences)
 }
 
 /// How a message of ours stands with everybody it went to.

@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Result, bail};
 use tokio::sync::watch;
-use wardline::MessageId;
+use wardline::{MessageId, MessageRef};
 use wardline_org::{Clock, DeviceId, SystemClock};
 
 /// Collects times from every device.
@@ -54,13 +54,13 @@ impl Board {
     }
 
     /// A device was told of messages. Events come at least once; the first time counts.
-    pub(super) fn delivered(&self, device: DeviceId, messages: &[MessageId], steady: bool) {
+    pub(super) fn delivered(&self, device: DeviceId, messages: &[MessageRef], steady: bool) {
         let now = SystemClock.monotonic();
         let mut new = 0;
         {
             let mut times = self.times();
             for message in messages {
-                let place = (device, *message);
+                let place = (device, message.id);
                 if let std::collections::hash_map::Entry::Vacant(entry) =
                     times.delivered.entry(place)
                 {
@@ -76,12 +76,12 @@ impl Board {
     }
 
     /// Messages were read on a device.
-    pub(super) fn read(&self, device: DeviceId, messages: &[MessageId]) {
+    pub(super) fn read(&self, device: DeviceId, messages: &[MessageRef]) {
         let now = SystemClock.monotonic();
         let total = {
             let mut times = self.times();
             for message in messages {
-                times.read.entry((device, *message)).or_insert(now);
+                times.read.entry((device, message.id)).or_insert(now);
             }
             times.read.len()
         };

@@ -1,10 +1,10 @@
 //! One device of one person, and the app on it: it is told of messages, opens them and reads them.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use anyhow::Result;
 use tokio::task::JoinHandle;
-use wardline::{Client, ConversationId, Event, EventCursor, Message, MessageId};
+use wardline::{Client, ConversationId, Event, EventCursor, Message, MessageRef};
 use wardline_org::{DeviceId, UserId};
 
 use super::{
@@ -113,7 +113,7 @@ impl Device {
     /// Reads everything in a conversation that nobody has read: what a person does after unlocking.
     pub(super) async fn catch_up(&self, conversation: ConversationId, board: &Board) -> Result<()> {
         let messages = self.messages(conversation).await?;
-        let ids: Vec<MessageId> = messages.iter().map(|message| message.id).collect();
+        let ids: Vec<MessageRef> = messages.iter().map(Message::reference).collect();
         if !ids.is_empty() {
             self.client.mark_read(ids.clone()).await?;
             board.read(self.id(), &ids);
@@ -128,47 +128,26 @@ async fn app(client: Client, board: &Board, steady: bool) -> Result<()> {
     let mut cursor = EventCursor::default();
     loop {
         let events = client.next_events(cursor, EVENTS).await?;
-        let mut arrived: BTreeMap<ConversationId, Vec<MessageId>> = BTreeMap::new();
+        let mut arrived: Vec<MessageRef> = Vec::new();
         for event in &events {
             cursor = event.cursor;
-            if let Event::MessageArrived {
-                message,
-                conversation,
-                ..
-            } = &event.event
-            {
-                arrived.entry(*conversation).or_default().push(*message);
+            if let Event::MessageArrived { message, .. } = event.event {
+                arrived.push(message);
             }
         }
-        for messages in arrived.values() {
-            board.delivered(device, messages, steady);
-        }
-        if !client.is_locked() {
-            for (conversation, messages) in &arrived {
-                open(&client, *conversation, messages).await?;
-                client.mark_read(messages.clone()).await?;
-                board.read(device, messages);
-            }
+        board.delivered(device, &arrived, steady);
+        if !client.is_locked() && !arrived.is_empty() {
+            let shown = client.messages(arrived.clone()).await?;
+            anyhow::ensure!(
+                shown.len() == arrived.len(),
+                "a message was announced and is not there"
+            );
+            client.mark_read(arrived.clone()).await?;
+            board.read(device, &arrived);
         }
         client.confirm_events(cursor).await?;
     }
 }
 
-/// Opens messages as a screen does: from the newest page back, until all of them were seen.
-async fn open(client: &Client, conversation: ConversationId, wanted: &[MessageId]) -> Result<()> {
-    let mut missing: Vec<MessageId> = wanted.to_vec();
-    let mut before = None;
-    loop {
-        let page = client.timeline(conversation, before, SCREEN).await?;
-        missing.retain(|id| page.messages.iter().all(|message| message.id != *id));
-        if missing.is_empty() {
-            return Ok(());
-        }
-        before = page.before;
-        anyhow::ensure!(before.is_some(), "a message was announced and is not there");
-    }
-}
-
 const EVENTS: u32 = 500;
-const SCREEN: u32 = 10;
 const PAGE: u32 = 500;

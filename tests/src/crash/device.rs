@@ -178,7 +178,7 @@ async fn events(client: &Client, after: EventCursor) -> Result<EventCursor, Erro
         let what = match &event.event {
             Event::MessageArrived { message, .. } => {
                 arrived.push(*message);
-                let message = message.to_string();
+                let message = message.id.to_string();
                 say(&Report::Arrived { cursor, message });
                 continue;
             }

@@ -133,7 +133,7 @@ impl Ward<'_> {
             (Order::Events, DONE),
             (Order::Sync, DONE),
         ]);
-        if point.contains("passphrase") {
+        if point.contains("access") {
             orders.push((Order::ChangePassphrase, DONE));
         }
         if point.contains("rekey") {

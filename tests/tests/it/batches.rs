@@ -57,7 +57,8 @@ impl Waiting {
             pharmacist.say(team(), &text(10 + number)).await;
             settle(&[&nurse, &pharmacist], 1).await;
         }
-        nurse.client.mark_read(asked[..2].to_vec()).await.unwrap();
+        let read = asked[..2].iter().map(|id| doctor.reference(*id)).collect();
+        nurse.client.mark_read(read).await.unwrap();
         tablet.say(team(), &text(30)).await;
         settle(&[&nurse, &tablet], 1).await;
         let seen = tablet.messages(tablet.with("NS-1")).await;
@@ -65,7 +66,7 @@ impl Waiting {
             .iter()
             .rev()
             .take(2)
-            .map(|message| message.id)
+            .map(wardline::Message::reference)
             .collect();
         tablet.client.mark_read(seen).await.unwrap();
         settle(&[&tablet], 1).await;

@@ -182,7 +182,10 @@ async fn a_day_at_the_ward(log: &Log) {
     let found = doctor.search(&secrets.name, None, None, 10).await.unwrap();
     assert_eq!(found.len(), 2, "the names are in the index");
     shown.debug(&found);
-    doctor.mark_read(vec![page.messages[0].id]).await.unwrap();
+    doctor
+        .mark_read(vec![page.messages[0].reference()])
+        .await
+        .unwrap();
     shown.debug(&list.changed().await.unwrap());
     shown.debug(&list);
     shown.debug(&doctor.conversations(None, 10).await.unwrap());

@@ -75,7 +75,11 @@ async fn the_list_has_the_newest_conversation_first_and_counts_what_nobody_opene
     assert_eq!(doctor.client.unread_total().await.unwrap(), 3);
 
     // Opening the urgent one leaves the routine one; writing moves the conversation to the front.
-    doctor.client.mark_read(vec![urgent]).await.unwrap();
+    doctor
+        .client
+        .mark_read(vec![nurse.reference(urgent)])
+        .await
+        .unwrap();
     doctor
         .client
         .save_draft(person("NS-1"), "On my w")
@@ -198,7 +202,11 @@ async fn a_screen_drawn_from_differences_is_the_list() {
     screen.follow(&mut list).await;
     assert_eq!(screen.rows[0].with, person("PH-1"));
 
-    doctor.client.mark_read(vec![first]).await.unwrap();
+    doctor
+        .client
+        .mark_read(vec![nurse.reference(first)])
+        .await
+        .unwrap();
     screen.follow(&mut list).await;
     assert_eq!((screen.rows[1].unread, screen.unread), (0, 1));
 

@@ -53,7 +53,11 @@ async fn a_message_is_sent_delivered_and_read() {
         [("DR-1".into(), DeliveryState::Delivered)]
     );
 
-    doctor.client.mark_read(vec![message]).await.unwrap();
+    doctor
+        .client
+        .mark_read(vec![nurse.reference(message)])
+        .await
+        .unwrap();
     assert_eq!(doctor.client.unread(doctor.with("NS-1")).await.unwrap(), 0);
     doctor.client.sync_once().await.unwrap();
     nurse.client.sync_once().await.unwrap();
@@ -117,7 +121,11 @@ async fn reading_on_one_device_is_known_on_the_other() {
     doctor.client.sync_once().await.unwrap();
     tablet.client.sync_once().await.unwrap();
     assert_eq!(tablet.client.unread(tablet.with("NS-1")).await.unwrap(), 1);
-    doctor.client.mark_read(vec![message]).await.unwrap();
+    doctor
+        .client
+        .mark_read(vec![nurse.reference(message)])
+        .await
+        .unwrap();
     doctor.client.sync_once().await.unwrap();
     tablet.client.sync_once().await.unwrap();
     assert_eq!(tablet.client.unread(tablet.with("NS-1")).await.unwrap(), 0);
@@ -167,7 +175,7 @@ async fn a_locked_phone_receives_confirms_and_shows_nothing_until_unlocked() {
     assert_eq!(
         doctor
             .client
-            .mark_read(vec![message])
+            .mark_read(vec![nurse.reference(message)])
             .await
             .unwrap_err()
             .code(),

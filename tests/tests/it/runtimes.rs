@@ -131,7 +131,7 @@ fn every_method_may_be_awaited_on_no_runtime() {
     let people = wait(nurse.client.deliveries(message)).unwrap();
     assert_eq!(people[0].state, DeliveryState::Delivered);
     assert_eq!(wait(doctor.texts(doctor.with("NS-1"))), [text(1)]);
-    wait(doctor.client.mark_read(vec![message])).unwrap();
+    wait(doctor.client.mark_read(vec![nurse.reference(message)])).unwrap();
     assert_eq!(wait(doctor.client.unread_total()).unwrap(), 0);
     assert_eq!(
         wait(doctor.client.search("potassium", None, None, 9))

@@ -107,7 +107,11 @@ pub(super) async fn message(table: &str) {
     });
     let sent = nurse.client.send(draft).await.unwrap();
     settle(&[&nurse, &doctor], 1).await;
-    doctor.client.mark_read(vec![sent]).await.unwrap();
+    doctor
+        .client
+        .mark_read(vec![nurse.reference(sent)])
+        .await
+        .unwrap();
     let before = doctor.messages(doctor.with("NS-1")).await;
     let indexed = testing::indexed_up_to(&doctor.client).await.unwrap();
     assert_eq!(indexed, Some(2));

@@ -77,7 +77,11 @@ pub(super) async fn recipient(table: &str) {
     assert_eq!(nurse.client.deliveries(sent).await.unwrap(), before);
     let failed = nurse.client.deliveries(hopeless).await.unwrap();
     assert_eq!(failed[0].devices[0].cause, Some(FailureCause::NoSuchPerson));
-    doctor.client.mark_read(vec![sent]).await.unwrap();
+    doctor
+        .client
+        .mark_read(vec![nurse.reference(sent)])
+        .await
+        .unwrap();
     settle(&[&doctor, &nurse], 1).await;
     let after = nurse.client.deliveries(sent).await.unwrap();
     assert_eq!(after[0].state, DeliveryState::Read);
