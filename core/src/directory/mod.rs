@@ -86,6 +86,12 @@ impl Directory {
             .unwrap_or_else(|| Policy::new(trust.org().clone())))
     }
 
+    /// The version of the current head; 0 before there is one.
+    fn head_version(&mut self, connection: &Connection) -> Result<u64, StoreError> {
+        let head = self.trust(connection)?.head();
+        Ok(head.map_or(0, |head| head.head().version))
+    }
+
     /// Version and hash of the current head.
     pub(crate) fn head(
         &mut self,
@@ -101,7 +107,7 @@ impl Directory {
         connection: &Connection,
         key: &EntryKey,
     ) -> Result<Lookup, StoreError> {
-        let current = self.head(connection)?.map_or(0, |(version, _)| version);
+        let current = self.head_version(connection)?;
         let cached = match self.entries.get(key) {
             Some(cached) => Some(cached.clone()),
             None => {

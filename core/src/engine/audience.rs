@@ -22,6 +22,15 @@ pub(super) struct Audience {
     pub(super) team_entry: Option<Hash>,
 }
 
+impl Audience {
+    /// The devices in the order in which they are signed.
+    pub(super) fn sorted(&self) -> Vec<DeviceId> {
+        let mut devices: Vec<DeviceId> = self.devices.iter().map(|(device, _)| *device).collect();
+        devices.sort_unstable();
+        devices
+    }
+}
+
 /// `None` when entries have to be fetched first; they are asked for.
 pub(super) fn of(step: &mut Step<'_>, recipient: &Recipient) -> Result<Option<Audience>, Error> {
     let us = step.context.identity.user_id.clone();

@@ -434,6 +434,7 @@ fn keep(
             arrived_at: step.now(),
             content_hash: Some(opened.content_hash),
             body: &body,
+            content_key: None,
         },
     )?;
     let incoming = place.direction == Direction::Incoming;

@@ -6,8 +6,8 @@
 //! do next. It makes no call, reads no clock, starts no task. Its changes become true together, when
 //! the transaction commits, or not at all.
 //!
-//! * [`outbox`]: from a draft to a sealed message, for the [`audience`] that the directory proves;
-//!   [`posting`]: sealed submissions, and what the relay said of them.
+//! * [`outbox`]: from a draft to a message that is sealed or waits; [`sealing`]: for the [`audience`]
+//!   that the directory proves; [`posting`]: sealed submissions, and what the relay said of them.
 //! * [`inbox`]: from a batch of envelopes to messages; [`control`]: what devices tell each other.
 //! * [`upkeep`]: keys to offer, receipts to seal, envelopes to ask for again.
 //! * [`event`]: what the app is told.
@@ -24,6 +24,7 @@ pub(crate) mod outbox;
 pub(crate) mod points;
 pub(crate) mod posting;
 pub(crate) mod reseal;
+mod sealing;
 pub(crate) mod upkeep;
 
 use std::{

@@ -1,19 +1,22 @@
 //! The way out, first half: from a draft to a sealed message.
 //!
-//! A message is durable before anything else happens to it. It is sealed in the same transaction when
-//! the directory is fresh and every device has a session; otherwise it waits in `outbox` and says what
-//! it waits for (entries, keys), until [`seal_waiting`] finds everything there. Recipients are frozen
-//! at that moment: their list is part of what is signed.
+//! A message is durable before anything else happens to it. When the directory is fresh and every device
+//! has a session it is sealed right away, and its row is written once; otherwise it waits in `outbox`
+//! and says what it waits for (entries, keys), until [`seal_waiting`] finds everything there. Recipients
+//! are frozen at that moment: their list is part of what is signed.
 //!
-//! Who they are is [`super::audience`]'s concern, and what is sealed goes to [`super::posting`].
+//! How one is sealed is [`super::sealing`]'s concern, and what is sealed goes to [`super::posting`].
 
 use std::time::Duration;
 
 use rusqlite::{OptionalExtension, params};
-use wardline_org::{DeviceId, Timestamp, person::PersonStatus, trust::Freshness};
+use wardline_org::{DeviceId, Timestamp, person::PersonStatus};
 use wardline_proto::{Message, v1};
 
-use super::{KEYLESS_PAUSE, Step, audience, posting};
+use super::{
+    KEYLESS_PAUSE, Step, audience, posting,
+    sealing::{AtHand, Bodies, Sealed, at_hand, freeze, may_seal, message_id_of, send_off},
+};
 use crate::{
     audit::Action,
     conversation::{self, Recipient},
@@ -26,7 +29,7 @@ use crate::{
         rows::{self, NewMessage},
     },
     policy,
-    session::content::{self, ContentKey, SealedContent},
+    session::content::ContentKey,
     store::StoreError,
 };
 
@@ -53,45 +56,37 @@ pub(crate) fn send(step: &mut Step<'_>, draft: &Draft) -> Result<MessageId, Erro
     let reference = draft.recipient.reference(&user, None);
     let row = conversation::ensure(step.connection, conversation_id, &reference)?;
     let content = write(step, draft, message_id, conversation_id);
-    let sealed_body = seal_body(
-        step,
-        message_id,
-        &v1::SignedContent {
-            content: content.encode_to_vec(),
-            signature: Vec::new(),
-        },
-    )?;
-    let sequence = rows::insert(
-        step.connection,
-        &NewMessage {
-            message_id,
-            sender_device: step.us(),
-            sender_user: &user,
-            conversation: row,
-            direction: Direction::Outgoing,
-            proof: Proof::Proven,
-            priority: draft.priority,
-            created_at: step.now(),
-            arrived_at: step.now(),
-            content_hash: None,
-            body: &sealed_body,
-        },
-    )?
-    .ok_or(StoreError::Damaged { what: "message id" })?;
+    let at_hand = at_hand(step, &draft.recipient)?;
+    let sequence = match &at_hand {
+        Some(at_hand) if at_hand.missing.is_empty() => {
+            let content = freeze(step, content, &draft.recipient, at_hand)?;
+            let sealed = Sealed::new(step, &content)?;
+            let message = insert(step, draft, row, &content, Some(&sealed))?;
+            send_off(step, message, &content, &sealed, at_hand)?;
+            message
+        }
+        _ => {
+            let message = insert(step, draft, row, &content, None)?;
+            step.connection
+                .prepare_cached(
+                    "INSERT INTO outbox (message, content, queued_at) VALUES (?1, ?2, ?3)",
+                )?
+                .execute(params![
+                    message,
+                    content.encode_to_vec(),
+                    step.now().as_millis()
+                ])?;
+            if let Some(at_hand) = at_hand {
+                seal_first(step, message, content, &draft.recipient, &at_hand)?;
+            }
+            message
+        }
+    };
     if let Some(key) = &draft.idempotency_key {
         step.connection
             .prepare_cached("INSERT INTO idempotency (key, message) VALUES (?1, ?2)")?
             .execute(params![key, sequence])?;
     }
-    step.audit(Action::MessageQueued, message_id.as_bytes())?;
-    step.connection
-        .prepare_cached("INSERT INTO outbox (message, content, queued_at) VALUES (?1, ?2, ?3)")?
-        .execute(params![
-            sequence,
-            content.encode_to_vec(),
-            step.now().as_millis()
-        ])?;
-    seal_one(step, sequence)?;
     step.conversation_changed(row);
     step.outgoing_changed();
     Ok(message_id)
@@ -210,11 +205,51 @@ fn write(
     }
 }
 
+/// Writes the row of a message: with everything that sealing gave, or as it waits.
+fn insert(
+    step: &Step<'_>,
+    draft: &Draft,
+    conversation: i64,
+    content: &v1::Content,
+    sealed: Option<&Sealed>,
+) -> Result<i64, Error> {
+    let message_id = message_id_of(content)?;
+    let waiting;
+    let signed = match sealed {
+        Some(sealed) => &sealed.signed,
+        None => {
+            waiting = v1::SignedContent {
+                content: content.encode_to_vec(),
+                signature: Vec::new(),
+            };
+            &waiting
+        }
+    };
+    let rows = Bodies::seal(step, message_id, signed, sealed)?;
+    let message = rows::insert(
+        step.connection,
+        &NewMessage {
+            message_id,
+            sender_device: step.us(),
+            sender_user: &step.context.identity.user_id,
+            conversation,
+            direction: Direction::Outgoing,
+            proof: Proof::Proven,
+            priority: draft.priority,
+            created_at: step.now(),
+            arrived_at: step.now(),
+            content_hash: sealed.map(|sealed| sealed.content.hash),
+            body: &rows.body,
+            content_key: rows.content_key.as_deref(),
+        },
+    )?
+    .ok_or(StoreError::Damaged { what: "message id" })?;
+    step.audit(Action::MessageQueued, message_id.as_bytes())?;
+    Ok(message)
+}
+
 /// Seals one waiting message as far as possible.
 fn seal_one(step: &mut Step<'_>, message: i64) -> Result<(), Error> {
-    if !may_seal(step)? {
-        return Ok(());
-    }
     let waiting: Option<Waiting> = step
         .connection
         .prepare_cached(
@@ -234,16 +269,30 @@ fn seal_one(step: &mut Step<'_>, message: i64) -> Result<(), Error> {
             content: Some(content),
             ..
         }) => {
-            let content = v1::Content::decode(content.as_slice())
-                .map_err(|_| StoreError::Damaged { what: "outbox" })?;
-            seal_first(step, message, content)
+            let damaged = || StoreError::Damaged { what: "outbox" };
+            let content = v1::Content::decode(content.as_slice()).map_err(|_| damaged())?;
+            let us = &step.context.identity.user_id;
+            let recipient = content
+                .conversation
+                .as_ref()
+                .and_then(|reference| Recipient::parse(reference, us))
+                .ok_or_else(damaged)?;
+            match at_hand(step, &recipient)? {
+                Some(at_hand) => seal_first(step, message, content, &recipient, &at_hand),
+                None => Ok(()),
+            }
         }
         Some(Waiting {
             signed: Some(signed),
             key: Some(key),
             queued_at,
             ..
-        }) => seal_rest(step, message, &signed, &key, queued_at),
+        }) => {
+            if may_seal(step)? {
+                seal_rest(step, message, &signed, &key, queued_at)?;
+            }
+            Ok(())
+        }
         Some(_) => Err(StoreError::Damaged { what: "outbox" }.into()),
         None => Ok(()),
     }
@@ -264,65 +313,31 @@ fn postpone(step: &Step<'_>, message: i64, pause: Duration) -> Result<(), Error>
     Ok(())
 }
 
-/// Nothing is sealed from an old copy of the store, nor under a directory that may be outdated.
-fn may_seal(step: &mut Step<'_>) -> Result<bool, Error> {
-    if !step.context.checkpoint_confirmed || !step.context.head_confirmed {
-        return Ok(false);
-    }
-    let now = step.now();
-    let freshness = step.memory.directory.freshness(step.connection, now)?;
-    Ok(freshness != Freshness::BeyondOfflineLimit)
-}
-
-/// Freezes the recipients, signs, encrypts and seals for every device there is a session with.
-fn seal_first(step: &mut Step<'_>, message: i64, mut content: v1::Content) -> Result<(), Error> {
-    let us = step.context.identity.user_id.clone();
-    let recipient = content
-        .conversation
-        .as_ref()
-        .and_then(|reference| Recipient::parse(reference, &us))
-        .ok_or(StoreError::Damaged { what: "outbox" })?;
-    let Some(audience) = audience::of(step, &recipient)? else {
-        return Ok(());
-    };
-    let missing = audience::without_session(step, &audience.devices)?;
-    if missing
-        .iter()
-        .any(|device| !step.memory.keyless.contains_key(device))
-    {
-        for device in missing {
-            step.want_session(device);
-        }
-        return Ok(());
-    }
-
-    let (head_version, head_hash) = step
-        .memory
-        .directory
-        .head(step.connection)?
-        .ok_or(Error::NotEnrolled)?;
-    let mut devices: Vec<DeviceId> = audience.devices.iter().map(|(device, _)| *device).collect();
-    devices.sort_unstable();
-    content.conversation = Some(recipient.reference(&us, audience.team_entry));
-    content.head_version = head_version;
-    content.head_hash = head_hash.as_bytes().to_vec();
-    content.recipient_devices = devices.iter().map(|device| device.to_vec()).collect();
-    for (device, user) in &audience.devices {
-        rows::add_recipient(step.connection, message, *device, user)?;
-    }
-    for (user, cause) in &audience.unreachable {
-        rows::add_unreachable(step.connection, message, user, *cause)?;
-    }
-    let signed = content::sign(&step.context.identity, &content);
-    let sealed = ContentKey::generate()?
-        .seal(&signed)
-        .ok_or(StoreError::Damaged { what: "content" })?;
-    let message_id = MessageId::from_slice(&content.message_id)
-        .map_err(|_| StoreError::Damaged { what: "outbox" })?;
-    keep_sealed(step, message, message_id, &signed, &sealed)?;
-    posting::submit(step, message, &content, &sealed, &devices)?;
-    step.audit(Action::MessageSealed, message_id.as_bytes())?;
-    if missing.is_empty() {
+/// Freezes the recipients of a waiting message and seals it for every device there is a session with.
+fn seal_first(
+    step: &mut Step<'_>,
+    message: i64,
+    content: v1::Content,
+    recipient: &Recipient,
+    at_hand: &AtHand,
+) -> Result<(), Error> {
+    let content = freeze(step, content, recipient, at_hand)?;
+    let sealed = Sealed::new(step, &content)?;
+    let message_id = message_id_of(&content)?;
+    let Bodies { body, content_key } =
+        Bodies::seal(step, message_id, &sealed.signed, Some(&sealed))?;
+    step.connection
+        .prepare_cached(
+            "UPDATE message SET body = ?2, content_key = ?3, content_hash = ?4 WHERE sequence = ?1",
+        )?
+        .execute(params![
+            message,
+            body,
+            content_key,
+            sealed.content.hash.as_bytes()
+        ])?;
+    send_off(step, message, &content, &sealed, at_hand)?;
+    if at_hand.missing.is_empty() {
         step.connection
             .prepare_cached("DELETE FROM outbox WHERE message = ?1")?
             .execute(params![message])?;
@@ -334,8 +349,8 @@ fn seal_first(step: &mut Step<'_>, message: i64, mut content: v1::Content) -> Re
             )?
             .execute(params![
                 message,
-                signed.encode_to_vec(),
-                sealed.key.as_bytes(),
+                sealed.signed.encode_to_vec(),
+                sealed.content.key.as_bytes(),
                 (step.now() + KEYLESS_PAUSE).as_millis()
             ])?;
     }
@@ -395,40 +410,6 @@ fn seal_rest(
         postpone(step, message, KEYLESS_PAUSE)?;
     }
     Ok(())
-}
-
-/// Keeps what is needed to show the message, prove it and seal it again.
-fn keep_sealed(
-    step: &mut Step<'_>,
-    message: i64,
-    message_id: MessageId,
-    signed: &v1::SignedContent,
-    sealed: &SealedContent,
-) -> Result<(), Error> {
-    let body = seal_body(step, message_id, signed)?;
-    let place = rows::place_id(step.us(), message_id);
-    let key = step
-        .context
-        .body_sealer()?
-        .seal(rows::content_key_place(&place), sealed.key.as_bytes())?;
-    step.connection
-        .prepare_cached(
-            "UPDATE message SET body = ?2, content_key = ?3, content_hash = ?4 WHERE sequence = ?1",
-        )?
-        .execute(params![message, body, key, sealed.hash.as_bytes()])?;
-    Ok(())
-}
-
-fn seal_body(
-    step: &Step<'_>,
-    message_id: MessageId,
-    signed: &v1::SignedContent,
-) -> Result<Vec<u8>, Error> {
-    let place = rows::place_id(step.us(), message_id);
-    Ok(step
-        .context
-        .body_sealer()?
-        .seal(rows::body_place(&place), &signed.encode_to_vec())?)
 }
 
 const CONTENT_VERSION: u32 = 1;

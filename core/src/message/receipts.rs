@@ -219,6 +219,7 @@ mod tests {
                 arrived_at: NOW,
                 content_hash: Some(Hash::of(&[author])),
                 body: &[],
+                content_key: None,
             };
             rows::insert(&connection, &new).unwrap().unwrap();
             MessageRef { device, id }

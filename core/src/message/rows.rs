@@ -23,6 +23,8 @@ pub(crate) struct NewMessage<'a> {
     pub(crate) content_hash: Option<Hash>,
     /// Sealed to the reading key.
     pub(crate) body: &'a [u8],
+    /// Sealed to the reading key; of a message that was sealed here.
+    pub(crate) content_key: Option<&'a [u8]>,
 }
 
 /// Writes a message once; `None` when this device has it already.
@@ -33,8 +35,8 @@ pub(crate) fn insert(
     let inserted = connection
         .prepare_cached(
             "INSERT INTO message (message_id, sender_device, sender_user, conversation, direction,
-                 proof, priority, created_at, arrived_at, content_hash, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+                 proof, priority, created_at, arrived_at, content_hash, body, content_key)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
              ON CONFLICT (sender_device, message_id) DO NOTHING",
         )?
         .execute(params![
@@ -49,6 +51,7 @@ pub(crate) fn insert(
             new.arrived_at.as_millis(),
             new.content_hash.as_ref().map(Hash::as_bytes),
             new.body,
+            new.content_key,
         ])?;
     if inserted == 0 {
         return Ok(None);

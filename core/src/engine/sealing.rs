@@ -1,0 +1,154 @@
+//! Sealing one message: whom it is for right now, its content frozen, signed and encrypted, its envelopes.
+//!
+//! Everything here happens inside the transaction that makes it true. When a message is sealed, and where it
+//! waits until then, is [`super::outbox`]'s concern.
+
+use wardline_org::{DeviceId, trust::Freshness};
+use wardline_proto::{Message, v1};
+
+use super::{
+    Step,
+    audience::{self, Audience},
+    posting,
+};
+use crate::{
+    audit::Action,
+    conversation::Recipient,
+    error::Error,
+    id::MessageId,
+    message::rows,
+    session::content::{self, ContentKey, SealedContent},
+    store::StoreError,
+};
+
+/// Everything there is to seal a message with.
+pub(super) struct AtHand {
+    pub(super) audience: Audience,
+    /// Devices that have no session, and had no key to start one with.
+    pub(super) missing: Vec<DeviceId>,
+}
+
+/// `None` while something has to be asked for first; it is noted for the next round.
+pub(super) fn at_hand(step: &mut Step<'_>, recipient: &Recipient) -> Result<Option<AtHand>, Error> {
+    if !may_seal(step)? {
+        return Ok(None);
+    }
+    let Some(audience) = audience::of(step, recipient)? else {
+        return Ok(None);
+    };
+    let missing = audience::without_session(step, &audience.devices)?;
+    if missing
+        .iter()
+        .any(|device| !step.memory.keyless.contains_key(device))
+    {
+        for device in missing {
+            step.want_session(device);
+        }
+        return Ok(None);
+    }
+    Ok(Some(AtHand { audience, missing }))
+}
+
+/// Nothing is sealed from an old copy of the store, nor under a directory that may be outdated.
+pub(super) fn may_seal(step: &mut Step<'_>) -> Result<bool, Error> {
+    if !step.context.checkpoint_confirmed || !step.context.head_confirmed {
+        return Ok(false);
+    }
+    let now = step.now();
+    let freshness = step.memory.directory.freshness(step.connection, now)?;
+    Ok(freshness != Freshness::BeyondOfflineLimit)
+}
+
+/// Writes into a content whom it is for, and by which directory.
+pub(super) fn freeze(
+    step: &mut Step<'_>,
+    mut content: v1::Content,
+    recipient: &Recipient,
+    at_hand: &AtHand,
+) -> Result<v1::Content, Error> {
+    let (head_version, head_hash) = step
+        .memory
+        .directory
+        .head(step.connection)?
+        .ok_or(Error::NotEnrolled)?;
+    let us = &step.context.identity.user_id;
+    content.conversation = Some(recipient.reference(us, at_hand.audience.team_entry));
+    content.head_version = head_version;
+    content.head_hash = head_hash.as_bytes().to_vec();
+    content.recipient_devices = at_hand
+        .audience
+        .sorted()
+        .iter()
+        .map(|device| device.to_vec())
+        .collect();
+    Ok(content)
+}
+
+/// A frozen content, signed and encrypted.
+pub(super) struct Sealed {
+    pub(super) signed: v1::SignedContent,
+    pub(super) content: SealedContent,
+}
+
+impl Sealed {
+    pub(super) fn new(step: &Step<'_>, content: &v1::Content) -> Result<Self, Error> {
+        let signed = content::sign(&step.context.identity, content);
+        let content = ContentKey::generate()?
+            .seal(&signed)
+            .ok_or(StoreError::Damaged { what: "content" })?;
+        Ok(Self { signed, content })
+    }
+}
+
+/// Writes down the frozen recipients and queues the envelopes for those that can be sealed for.
+pub(super) fn send_off(
+    step: &mut Step<'_>,
+    message: i64,
+    content: &v1::Content,
+    sealed: &Sealed,
+    at_hand: &AtHand,
+) -> Result<(), Error> {
+    let Audience {
+        devices,
+        unreachable,
+        ..
+    } = &at_hand.audience;
+    for (device, user) in devices {
+        rows::add_recipient(step.connection, message, *device, user)?;
+    }
+    for (user, cause) in unreachable {
+        rows::add_unreachable(step.connection, message, user, *cause)?;
+    }
+    let devices = at_hand.audience.sorted();
+    posting::submit(step, message, content, &sealed.content, &devices)?;
+    step.audit(Action::MessageSealed, &content.message_id)
+}
+
+/// What is kept to show a message, to prove it and to seal it again; sealed for the person.
+pub(super) struct Bodies {
+    pub(super) body: Vec<u8>,
+    pub(super) content_key: Option<Vec<u8>>,
+}
+
+impl Bodies {
+    pub(super) fn seal(
+        step: &Step<'_>,
+        message_id: MessageId,
+        signed: &v1::SignedContent,
+        sealed: Option<&Sealed>,
+    ) -> Result<Self, Error> {
+        let place = rows::place_id(step.us(), message_id);
+        let sealer = step.context.body_sealer()?;
+        let key_place = rows::content_key_place(&place);
+        Ok(Self {
+            body: sealer.seal(rows::body_place(&place), &signed.encode_to_vec())?,
+            content_key: sealed
+                .map(|sealed| sealer.seal(key_place, sealed.content.key.as_bytes()))
+                .transpose()?,
+        })
+    }
+}
+
+pub(super) fn message_id_of(content: &v1::Content) -> Result<MessageId, StoreError> {
+    MessageId::from_slice(&content.message_id).map_err(|_| StoreError::Damaged { what: "content" })
+}
