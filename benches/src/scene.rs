@@ -1,22 +1,26 @@
 //! Wards as the benches need them.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::task::JoinSet;
 use wardline::{Client, Draft, Patient, PatientIdentifier, Recipient};
-use wardline_org::ManualClock;
+use wardline_org::{Clock, Timestamp};
 use wardline_relay::{Config, Rate};
 use wardline_tests::{Phone, Ward, team};
 
 use crate::stranger::NOW;
 
-/// A ward of one sender and so many other people, all in one care team, whose clock stands still: no
-/// head grows old while something is measured.
+/// A ward of one sender and so many other people, all in one care team.
 pub async fn ward(people: &[String]) -> (Ward, Phone) {
     let mut everybody = vec![SENDER];
     everybody.extend(people.iter().map(String::as_str));
-    let clock = Arc::new(ManualClock::new(NOW));
-    let mut ward = Ward::open_with(&everybody, clock, without_quotas).await;
+    let mut ward = Ward::open_with(&everybody, Arc::new(Ticks::default()), without_quotas).await;
     let sender = ward.phone(SENDER).await;
     (ward, sender)
 }
@@ -100,6 +104,21 @@ pub fn draft(to: Recipient) -> Draft {
         name: "Tomasz Brandt".into(),
         encounter: String::new(),
     })
+}
+
+/// Moves on by a millisecond with every look, so that ids sort as they do in real life; and no head grows
+/// old while something is measured.
+#[derive(Debug, Default)]
+struct Ticks(AtomicU64);
+
+impl Clock for Ticks {
+    fn now(&self) -> Timestamp {
+        NOW + Duration::from_millis(self.0.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 fn without_quotas(config: &mut Config) {

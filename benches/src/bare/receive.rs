@@ -114,12 +114,12 @@ impl Receiver {
                 .execute(values)
                 .unwrap();
         };
-        let (message, hash) = (random::<16>(), random::<32>());
+        let (message, hash) = (self.store.next_id(), random::<32>());
         let body = self.store.seal_body(&message, content);
         run(
             "INSERT INTO opened_envelope (sender_device, envelope_id, at)
              VALUES (zeroblob(16), ?1, 1795000000000)",
-            params![random::<16>()],
+            params![self.store.next_id()],
         );
         run(
             "INSERT INTO message (message_id, sender_device, sender_user, conversation, direction,
@@ -154,7 +154,7 @@ impl Receiver {
         let state = rmp_serde::to_vec(&self.session.pickle()).unwrap();
         connection
             .prepare_cached(
-                "INSERT INTO session (device_id, session_id, state, used) VALUES (zeroblob(16), 'one', ?1, 1)
+                "INSERT INTO session (device_id, session_id, state, used) VALUES (zeroblob(16), X'01', ?1, 1)
                  ON CONFLICT (device_id, session_id) DO UPDATE SET state = excluded.state",
             )
             .unwrap()

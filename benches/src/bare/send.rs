@@ -77,7 +77,7 @@ impl Sender {
     }
 
     fn seal(&mut self) {
-        let (message, envelope) = (random::<16>(), random::<16>());
+        let (message, envelope) = (self.store.next_id(), self.store.next_id());
         // What is signed: ids, the list of devices, the text.
         let mut content = vec![7; CONTENT_FRAME + 18 * self.peers.len()];
         content.extend_from_slice(self.text.as_bytes());

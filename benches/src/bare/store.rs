@@ -1,6 +1,6 @@
 //! An SQLCipher file with the tables, the indexes and the pragmas of a device's store.
 
-use std::path::Path;
+use std::{cell::Cell, path::Path};
 
 use chacha20poly1305::{
     KeyInit, XChaCha20Poly1305,
@@ -12,6 +12,7 @@ use rusqlite::Connection;
 pub struct Store {
     pub(super) connection: Connection,
     body_key: XChaCha20Poly1305,
+    ids: Cell<u64>,
 }
 
 impl Store {
@@ -36,7 +37,17 @@ impl Store {
         Self {
             connection,
             body_key: XChaCha20Poly1305::new(&random::<32>().into()),
+            ids: Cell::new(0),
         }
+    }
+
+    /// An id that sorts by the time of writing, as those of messages and envelopes do: their indexes
+    /// grow at the end.
+    pub(super) fn next_id(&self) -> [u8; 16] {
+        let mut id = random::<16>();
+        self.ids.set(self.ids.get() + 1);
+        id[..8].copy_from_slice(&self.ids.get().to_be_bytes());
+        id
     }
 
     /// A body as it stands in its row: a nonce, the ciphertext and its tag.
