@@ -7,7 +7,7 @@ use wardline_benches::{
     scene,
     stranger::{self, NOW, Stranger},
 };
-use wardline_org::Request;
+use wardline_org::{EnvelopeId, Request};
 use wardline_proto::v1;
 use wardline_relay::{Server, ServerOptions};
 use wardline_tests::Ward;
@@ -66,8 +66,7 @@ fn send(devices: &[Stranger], sender: usize) -> (Request, usize) {
         ciphertext: vec![7; 350].into(),
         ..Default::default()
     });
-    let mut envelope_id = vec![0; 16];
-    getrandom::fill(&mut envelope_id).unwrap();
+    let envelope_id = EnvelopeId::generate(NOW).unwrap().to_vec();
     let submission = v1::Submission {
         envelope_id,
         content: vec![9; 1024].into(),
@@ -95,8 +94,8 @@ fn signed(device: &Stranger, mut request: Request) -> load::Bytes {
     load::encode(&request)
 }
 
-const SEND: Goal = Goal::at_least("relay: Send to 18 devices", 0.6);
-const RECEIVE: Goal = Goal::at_least("relay: Receive", 0.6);
+const SEND: Goal = Goal::at_least("relay, Send to 18 devices", 0.6);
+const RECEIVE: Goal = Goal::at_least("relay, Receive", 0.6);
 const DEVICES: usize = 100;
 const CALLS: usize = 2_000;
 const CONNECTIONS: usize = 16;
