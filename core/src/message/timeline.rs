@@ -83,6 +83,19 @@ impl std::fmt::Debug for Message {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Cursor(pub(crate) i64);
 
+impl Cursor {
+    /// The cursor as a number, for a host that keeps it or hands it on.
+    pub const fn number(self) -> i64 {
+        self.0
+    }
+
+    /// A cursor from its number. One that was never given names a place all the same: pages end
+    /// before it.
+    pub const fn from_number(number: i64) -> Self {
+        Self(number)
+    }
+}
+
 /// Some messages of a conversation, oldest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
