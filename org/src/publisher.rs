@@ -204,6 +204,11 @@ impl Publisher {
     pub fn authority(&self) -> &Authority {
         &self.authority
     }
+
+    /// Gives the authority back.
+    pub fn into_authority(self) -> Authority {
+        self.authority
+    }
 }
 
 impl fmt::Debug for Publisher {
