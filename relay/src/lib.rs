@@ -60,6 +60,8 @@ mod config;
 mod connect;
 mod directory;
 mod error;
+#[cfg(feature = "testing")]
+pub mod faults;
 mod local;
 mod method;
 pub mod metrics;

@@ -1,11 +1,10 @@
 //! What the whole-system tests share: a ward with a relay, an authority and devices, all of it real.
 
 pub mod crash;
-mod faults;
 pub mod fuzz;
 mod needles;
 mod ward;
 
-pub use faults::{Fault, Faults};
 pub use needles::{Needles, files};
 pub use ward::{Phone, Ward, passphrase, settle, team, text};
+pub use wardline_relay::faults::{Fault, Faults};
