@@ -1,0 +1,44 @@
+//! Who may read: lock, unlock, passphrase, inbox key.
+
+use std::sync::Arc;
+
+use super::Client;
+use crate::{error::WardlineError, secret::Passphrase};
+
+#[uniffi::export]
+impl Client {
+    /// Opens what a person reads; answers how many wrong passphrases were tried since the last right
+    /// one. Costs about a second on a phone.
+    pub async fn unlock(&self, passphrase: Arc<Passphrase>) -> Result<u32, WardlineError> {
+        let passphrase = passphrase.core()?;
+        self.with(|core| async move { core.unlock(passphrase).await })
+            .await
+    }
+
+    /// Drops the reading keys and closes the search index. Receiving goes on.
+    pub fn lock(&self) -> Result<(), WardlineError> {
+        self.core()?.lock();
+        Ok(())
+    }
+
+    /// Whether nobody can read; a client that was shut down is locked.
+    pub fn is_locked(&self) -> bool {
+        self.core().map_or(true, |core| core.is_locked())
+    }
+
+    /// Replaces the passphrase; messages stay as they are.
+    pub async fn change_passphrase(
+        &self,
+        old: Arc<Passphrase>,
+        new: Arc<Passphrase>,
+    ) -> Result<(), WardlineError> {
+        let (old, new) = (old.core()?, new.core()?);
+        self.with(|core| async move { core.change_passphrase(old, new).await })
+            .await
+    }
+
+    /// Encrypts the store anew under a new inbox key.
+    pub async fn rekey(&self) -> Result<(), WardlineError> {
+        self.with(|core| async move { core.rekey().await }).await
+    }
+}

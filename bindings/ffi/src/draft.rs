@@ -1,0 +1,170 @@
+//! What is written: a draft, whom it is for, whom it is about.
+
+use crate::{error::WardlineError, ids::parse};
+
+/// A message to be sent.
+#[derive(Clone, PartialEq, Eq, uniffi::Record)]
+pub struct Draft {
+    /// Whom it is for.
+    pub recipient: Recipient,
+    /// What it says.
+    pub text: String,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// Whom it is about.
+    #[uniffi(default = None)]
+    pub patient: Option<Patient>,
+    /// Sending twice with the same key (at most 128 bytes) sends once, also after a restart.
+    #[uniffi(default = None)]
+    pub idempotency_key: Option<String>,
+}
+
+/// Whom a message is for.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Enum)]
+pub enum Recipient {
+    /// One person, on all of their devices.
+    Person {
+        /// The person's id.
+        user: String,
+    },
+    /// Everybody on a care team, on all of their devices.
+    Team {
+        /// The team's id.
+        team: String,
+    },
+}
+
+/// How urgent a message is, and so how loudly it asks for attention.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, uniffi::Enum)]
+pub enum Priority {
+    /// Does not interrupt.
+    Routine,
+    /// Interrupts once.
+    Urgent,
+    /// Interrupts until somebody acknowledges.
+    Stat,
+}
+
+/// The patient a message is about.
+#[derive(Clone, PartialEq, Eq, uniffi::Record)]
+pub struct Patient {
+    /// For example a record number and a date of birth; two tell patients apart.
+    pub identifiers: Vec<PatientIdentifier>,
+    /// The patient's name as people say it.
+    #[uniffi(default = "")]
+    pub name: String,
+    /// The encounter, as the EHR names it; may be empty.
+    #[uniffi(default = "")]
+    pub encounter: String,
+}
+
+/// One identifier of a patient.
+#[derive(Clone, PartialEq, Eq, uniffi::Record)]
+pub struct PatientIdentifier {
+    /// Whose identifier it is, as a URI.
+    pub system: String,
+    /// The identifier.
+    pub value: String,
+}
+
+impl TryFrom<Draft> for wardline::Draft {
+    type Error = WardlineError;
+
+    fn try_from(draft: Draft) -> Result<Self, WardlineError> {
+        let recipient = wardline::Recipient::try_from(draft.recipient)?;
+        let mut core = Self::new(recipient, draft.text).priority(draft.priority.into());
+        if let Some(patient) = draft.patient {
+            core = core.patient(patient.into());
+        }
+        if let Some(key) = draft.idempotency_key {
+            core = core.idempotency_key(key);
+        }
+        Ok(core)
+    }
+}
+
+impl TryFrom<Recipient> for wardline::Recipient {
+    type Error = WardlineError;
+
+    fn try_from(recipient: Recipient) -> Result<Self, WardlineError> {
+        Ok(match recipient {
+            Recipient::Person { user } => Self::Person(parse("user", &user)?),
+            Recipient::Team { team } => Self::Team(parse("team", &team)?),
+        })
+    }
+}
+
+impl From<Priority> for wardline::Priority {
+    fn from(priority: Priority) -> Self {
+        match priority {
+            Priority::Routine => Self::Routine,
+            Priority::Urgent => Self::Urgent,
+            Priority::Stat => Self::Stat,
+        }
+    }
+}
+
+impl From<wardline::Priority> for Priority {
+    fn from(priority: wardline::Priority) -> Self {
+        match priority {
+            wardline::Priority::Routine => Self::Routine,
+            wardline::Priority::Urgent => Self::Urgent,
+            wardline::Priority::Stat => Self::Stat,
+        }
+    }
+}
+
+impl From<wardline::Tier> for Priority {
+    fn from(tier: wardline::Tier) -> Self {
+        match tier {
+            wardline::Tier::Routine => Self::Routine,
+            wardline::Tier::Urgent => Self::Urgent,
+            wardline::Tier::Stat => Self::Stat,
+        }
+    }
+}
+
+impl From<Patient> for wardline::Patient {
+    fn from(patient: Patient) -> Self {
+        let identifiers = patient.identifiers.into_iter();
+        Self {
+            identifiers: identifiers
+                .map(|id| wardline::PatientIdentifier {
+                    system: id.system,
+                    value: id.value,
+                })
+                .collect(),
+            name: patient.name,
+            encounter: patient.encounter,
+        }
+    }
+}
+
+impl From<wardline::Patient> for Patient {
+    fn from(patient: wardline::Patient) -> Self {
+        let identifiers = patient.identifiers.into_iter();
+        Self {
+            identifiers: identifiers
+                .map(|id| PatientIdentifier {
+                    system: id.system,
+                    value: id.value,
+                })
+                .collect(),
+            name: patient.name,
+            encounter: patient.encounter,
+        }
+    }
+}
+
+macro_rules! silent {
+    ($($name:ident),+) => {$(
+        /// Shows nothing of what was written, or about whom.
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(stringify!($name)).finish_non_exhaustive()
+            }
+        }
+    )+};
+}
+
+silent!(Draft, Patient, PatientIdentifier);

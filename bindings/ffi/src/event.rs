@@ -1,0 +1,117 @@
+//! What the app is told, at least once, in batches.
+
+use crate::draft::Priority;
+
+/// An event with its place in the stream.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+pub struct DeliveredEvent {
+    /// Confirm up to here when the event has been dealt with.
+    pub cursor: u64,
+    /// When it happened, by this device's clock, in milliseconds since 1970.
+    pub at_ms: i64,
+    /// What happened.
+    pub event: Event,
+}
+
+/// Something the app should know.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Enum)]
+pub enum Event {
+    /// A message is on this device's disk.
+    MessageArrived {
+        /// The message.
+        message: String,
+        /// Its conversation.
+        conversation: String,
+        /// How loudly to tell.
+        tier: Priority,
+    },
+    /// The relay has a message of ours for every device it could be sealed for so far.
+    MessageSent {
+        /// The message.
+        message: String,
+        /// Its conversation.
+        conversation: String,
+    },
+    /// A person's device signed for a message of ours, or the relay refused it for one.
+    DeliveryChanged {
+        /// The message.
+        message: String,
+        /// The person.
+        user: String,
+    },
+    /// A message was read on another device of the same person.
+    ReadElsewhere {
+        /// The message.
+        message: String,
+    },
+    /// An envelope did not open.
+    EnvelopeRefused {
+        /// The stable code of the cause, such as `WL-OPEN-UNDECRYPTABLE`.
+        code: String,
+        /// Whether its sender was asked for it again.
+        healing: bool,
+    },
+    /// There is a newer directory head.
+    DirectoryChanged {
+        /// Its version.
+        version: u64,
+    },
+    /// The relay showed a directory that is not believed; what was believed before stays.
+    DirectoryRefused {
+        /// The stable code of the cause; `WL-DIRECTORY-FORK` is evidence of a split view.
+        code: String,
+    },
+    /// This store is older than what the relay has seen of it: a copy was restored.
+    StoreRolledBack,
+    /// The organization has revoked this device.
+    DeviceRevoked,
+    /// Something that this version of the package has no word for. Update it.
+    Unknown,
+}
+
+impl From<wardline::Delivered> for DeliveredEvent {
+    fn from(delivered: wardline::Delivered) -> Self {
+        Self {
+            cursor: delivered.cursor.0,
+            at_ms: delivered.at.as_millis(),
+            event: delivered.event.into(),
+        }
+    }
+}
+
+impl From<wardline::Event> for Event {
+    fn from(event: wardline::Event) -> Self {
+        use wardline::Event as Core;
+        match event {
+            Core::MessageArrived {
+                message,
+                conversation,
+                tier,
+            } => Self::MessageArrived {
+                message: message.to_string(),
+                conversation: conversation.to_string(),
+                tier: tier.into(),
+            },
+            Core::MessageSent {
+                message,
+                conversation,
+            } => Self::MessageSent {
+                message: message.to_string(),
+                conversation: conversation.to_string(),
+            },
+            Core::DeliveryChanged { message, user } => Self::DeliveryChanged {
+                message: message.to_string(),
+                user: user.to_string(),
+            },
+            Core::ReadElsewhere { message } => Self::ReadElsewhere {
+                message: message.to_string(),
+            },
+            Core::EnvelopeRefused { code, healing } => Self::EnvelopeRefused { code, healing },
+            Core::DirectoryChanged { version } => Self::DirectoryChanged { version },
+            Core::DirectoryRefused { code } => Self::DirectoryRefused { code },
+            Core::StoreRolledBack => Self::StoreRolledBack,
+            Core::DeviceRevoked => Self::DeviceRevoked,
+            _ => Self::Unknown,
+        }
+    }
+}

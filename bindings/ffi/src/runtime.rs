@@ -1,0 +1,140 @@
+//! The threads that everything runs on.
+//!
+//! One runtime for the process, started by the first call. UniFFI would poll a future on whichever
+//! thread the host calls from, which stalls an event loop for as long as the future computes; so every
+//! exported call is spawned here and the host's thread only looks whether it is done.
+//!
+//! What a call does is not its concern.
+
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::{cancel::CancelToken, error::WardlineError};
+
+/// Stops every thread of Wardline in this process, for good. Later calls answer `WL-CLOSED`.
+///
+/// For the end of a process whose language can be gone before its threads are (Python calls it by
+/// itself). Waits for at most `wait_ms` milliseconds for what is being written.
+#[uniffi::export]
+pub fn stop_runtime(wait_ms: u64) {
+    let runtime = {
+        let mut place = place();
+        match std::mem::replace(&mut *place, Place::Stopped) {
+            // The threads of a process do not survive its fork: there is nobody to wait for.
+            Place::Running { process, .. } if process != std::process::id() => None,
+            Place::Running { runtime, .. } => Some(runtime),
+            Place::Unused | Place::Stopped => None,
+        }
+    };
+    if let Some(runtime) = runtime {
+        runtime.shutdown_timeout(Duration::from_millis(wait_ms));
+    }
+}
+
+/// Runs a call to its end; gives it up when the host drops it.
+pub(crate) async fn run<T: Send + 'static>(
+    work: impl Future<Output = Result<T, WardlineError>> + Send + 'static,
+) -> Result<T, WardlineError> {
+    ended(AbortOnDropHandle::new(handle()?.spawn(work)).await)
+}
+
+/// [`run`], until the token is cancelled.
+pub(crate) async fn run_until<T: Send + 'static>(
+    cancel: Option<std::sync::Arc<CancelToken>>,
+    work: impl Future<Output = Result<T, WardlineError>> + Send + 'static,
+) -> Result<T, WardlineError> {
+    let Some(cancel) = cancel else {
+        return run(work).await;
+    };
+    run(async move {
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => Err(WardlineError::cancelled()),
+            done = work => done,
+        }
+    })
+    .await
+}
+
+/// Runs a call to its end, whether anybody waits for it or not.
+pub(crate) async fn run_to_the_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, WardlineError>> + Send + 'static,
+) -> Result<T, WardlineError> {
+    ended(handle()?.spawn(work).await)
+}
+
+/// Runs what blocks beside everything else.
+pub(crate) async fn run_blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, WardlineError> + Send + 'static,
+) -> Result<T, WardlineError> {
+    ended(handle()?.spawn_blocking(work).await)
+}
+
+/// The runtime, started when it is not.
+pub(crate) fn handle() -> Result<Handle, WardlineError> {
+    let mut place = place();
+    match &*place {
+        Place::Stopped => Err(WardlineError::closed()),
+        Place::Running { process, .. } if *process != std::process::id() => {
+            Err(WardlineError::forked())
+        }
+        Place::Running { runtime, .. } => Ok(runtime.handle().clone()),
+        Place::Unused => {
+            let runtime = Builder::new_multi_thread()
+                .thread_name("wardline")
+                .worker_threads(workers())
+                .max_blocking_threads(MOST_BLOCKING)
+                .enable_all()
+                .build()
+                .map_err(|_| WardlineError::defect("the system gives no threads"))?;
+            let handle = runtime.handle().clone();
+            *place = Place::Running {
+                runtime,
+                process: std::process::id(),
+            };
+            Ok(handle)
+        }
+    }
+}
+
+fn ended<T>(
+    ended: Result<Result<T, WardlineError>, tokio::task::JoinError>,
+) -> Result<T, WardlineError> {
+    match ended {
+        Ok(result) => result,
+        Err(error) if error.is_cancelled() => Err(WardlineError::closed()),
+        Err(_) => Err(WardlineError::defect(
+            "a task of the library ended unexpectedly",
+        )),
+    }
+}
+
+fn place() -> MutexGuard<'static, Place> {
+    PLACE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn workers() -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    cores.clamp(2, MOST_WORKERS)
+}
+
+enum Place {
+    Unused,
+    Running {
+        runtime: Runtime,
+        /// Threads do not survive a fork.
+        process: u32,
+    },
+    Stopped,
+}
+
+static PLACE: Mutex<Place> = Mutex::new(Place::Unused);
+
+const MOST_WORKERS: usize = 4;
+/// Readers, Argon2id, and threads that wait for a platform's prompt.
+const MOST_BLOCKING: usize = 64;
