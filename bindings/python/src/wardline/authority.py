@@ -1,0 +1,311 @@
+"""The organization's signing side: for backends, and for QA.
+
+An :class:`Authority` keeps the directory of people, teams and devices, mints enrollment tickets and
+publishes. Its state is bytes for the backend's own storage (:meth:`Authority.snapshot`); its keys
+(:class:`AuthoritySecrets`) are kept apart from it.
+"""
+
+from __future__ import annotations
+
+import abc
+import asyncio
+import os
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from ._bridge import do, host_loop, native, run
+from .host import Transport, _log, _on, native_transport
+from .model import maybe_time, time
+
+
+@dataclass(frozen=True, slots=True)
+class StaffRole:
+    """A person's standing function, as the EHR names it."""
+
+    code: str
+    display: str
+    department: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PersonDetails:
+    """What is known of a person besides their devices."""
+
+    user: str
+    display_name: str = field(repr=False)
+    fhir_references: tuple[str, ...] = ()
+    staff_roles: tuple[StaffRole, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceInfo:
+    """A device in the directory."""
+
+    device: str
+    enrolled_at: datetime
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class PersonInfo:
+    """A person in the directory, with changes that are not published yet."""
+
+    details: PersonDetails
+    active: bool
+    devices: tuple[DeviceInfo, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TeamMember:
+    """One person in a care team, and their function in it."""
+
+    user: str
+    role: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CareTeam:
+    """A care team. Its name must not tell which patient it is about."""
+
+    team: str
+    display_name: str = field(repr=False)
+    members: tuple[TeamMember, ...]
+    fhir_references: tuple[str, ...] = ()
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ImportProblem:
+    """A line of an import that was passed over. It quotes nothing of the line."""
+
+    file: str
+    line: int
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What an import did."""
+
+    people_added: int
+    people_changed: int
+    people_ended: int
+    teams_added: int
+    teams_changed: int
+    skipped_members: int
+    problems: tuple[ImportProblem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PublishReport:
+    """What one round of publishing did."""
+
+    #: Devices that were admitted and published.
+    admitted: tuple[str, ...]
+    #: How many requests of devices were refused.
+    refused: int
+    #: The version of the newest head that this round published or found confirmed.
+    published: int | None
+
+
+class StateStore(abc.ABC):
+    """Where a backend keeps the authority's state. What was saved must survive a power cut."""
+
+    @abc.abstractmethod
+    def save(self, snapshot: bytes) -> Awaitable[None] | None:
+        """Replaces the stored snapshot, all of it or nothing."""
+
+
+class AuthoritySecrets:
+    """The root keys and the operational keys of an organization."""
+
+    __slots__ = ("_native",)
+
+    def __init__(self, inside: Any) -> None:
+        self._native = inside
+
+    @classmethod
+    def generate(cls, root_keys: int = 3) -> AuthoritySecrets:
+        """Fresh keys: so many root keys, and one for each purpose."""
+        return cls(do(lambda: native.AuthoritySecrets.generate(root_keys)))
+
+    @classmethod
+    def load(cls, stored: bytes) -> AuthoritySecrets:
+        """Reads stored keys."""
+        return cls(do(lambda: native.AuthoritySecrets.load(native.SecretBytes(stored))))
+
+    def store(self) -> bytes:
+        """The keys as bytes. They are the secret itself: encrypt them before they are stored."""
+        return bytes(do(lambda: self._native.store().copy()))
+
+    def without_root(self) -> AuthoritySecrets:
+        """The same without the root keys: what an online authority holds."""
+        return AuthoritySecrets(do(self._native.without_root))
+
+    def __repr__(self) -> str:
+        return "AuthoritySecrets(...)"
+
+
+class Authority:
+    """An organization's directory with the keys to sign it."""
+
+    def __init__(self, inside: Any) -> None:
+        self._native = inside
+
+    @classmethod
+    def found(
+        cls, organization: str, secrets: AuthoritySecrets, *, threshold: int = 1
+    ) -> Authority:
+        """Founds an organization: ``threshold`` of the root keys must sign its root documents."""
+        keys = secrets._native
+        return cls(do(lambda: native.Authority.found(organization, threshold, keys)))
+
+    @classmethod
+    def restore(cls, snapshot: bytes, secrets: AuthoritySecrets) -> Authority:
+        """Restores a snapshot, with the keys to sign with."""
+        keys = secrets._native
+        return cls(do(lambda: native.Authority.restore(snapshot, keys)))
+
+    async def snapshot(self) -> bytes:
+        """Everything but the keys, as bytes."""
+        return bytes(await run(lambda: self._native.snapshot()))
+
+    async def pin(self) -> str:
+        """The hash of the first root document: what apps pin."""
+        return str(await run(lambda: self._native.pin()))
+
+    async def root_document(self) -> str:
+        """The current root document, which tells a relay whom to serve."""
+        return str(await run(lambda: self._native.root_document()))
+
+    async def version(self) -> int:
+        """The version of the newest head that the relay has; 0 before the first."""
+        return int(await run(lambda: self._native.version()))
+
+    async def mint_ticket(self, user: str, *, valid_for: timedelta | None = None) -> str:
+        """A one-use ticket for one device of a person whom the caller has authenticated; good for 15
+        minutes when not said otherwise. It is a bearer secret."""
+        millis = None if valid_for is None else round(valid_for / timedelta(milliseconds=1))
+        return str(await run(lambda: self._native.mint_ticket(user, millis)))
+
+    async def publish(
+        self, relay: str, transport: Transport, store: StateStore | None = None
+    ) -> PublishReport:
+        """Takes in every device that waits at the relay, and publishes a head if one is due.
+
+        The state is handed to ``store`` before the relay can have it. Repeat it from a timer.
+        """
+        carrier = native_transport(transport)
+        keeper = None if store is None else _StoreAdapter(store, asyncio.get_running_loop())
+        done = await run(lambda: self._native.publish(relay, carrier, keeper))
+        return PublishReport(tuple(done.admitted), done.refused, done.published)
+
+    async def upsert_person(self, details: PersonDetails) -> bool:
+        """Adds a person, or changes what is known of them. ``False`` when nothing changed."""
+        record = native.PersonDetails(
+            user=details.user,
+            display_name=details.display_name,
+            fhir_references=list(details.fhir_references),
+            staff_roles=[
+                native.StaffRole(code=role.code, display=role.display, department=role.department)
+                for role in details.staff_roles
+            ],
+        )
+        return bool(await run(lambda: self._native.upsert_person(record)))
+
+    async def end_person(self, user: str) -> bool:
+        """Off-boards a person: every device of theirs is revoked."""
+        return bool(await run(lambda: self._native.end_person(user)))
+
+    async def revoke_device(self, user: str, device: str) -> bool:
+        """Revokes one device for good."""
+        return bool(await run(lambda: self._native.revoke_device(user, device)))
+
+    async def upsert_team(self, team: CareTeam) -> bool:
+        """Adds or replaces a care team. ``False`` when nothing changed."""
+        record = native.Team(
+            team=team.team,
+            display_name=team.display_name,
+            members=[native.TeamMember(user=one.user, role=one.role) for one in team.members],
+            fhir_references=list(team.fhir_references),
+            active=team.active,
+        )
+        return bool(await run(lambda: self._native.upsert_team(record)))
+
+    async def remove_team(self, team: str) -> bool:
+        """Removes a care team. ``False`` when there was none."""
+        return bool(await run(lambda: self._native.remove_team(team)))
+
+    async def person(self, user: str) -> PersonInfo | None:
+        """A person, with changes that are not published yet."""
+        found = await run(lambda: self._native.person(user))
+        if found is None:
+            return None
+        details = found.details
+        return PersonInfo(
+            details=PersonDetails(
+                details.user,
+                details.display_name,
+                tuple(details.fhir_references),
+                tuple(
+                    StaffRole(role.code, role.display, role.department)
+                    for role in details.staff_roles
+                ),
+            ),
+            active=found.active,
+            devices=tuple(
+                DeviceInfo(one.device, time(one.enrolled_at_ms), maybe_time(one.revoked_at_ms))
+                for one in found.devices
+            ),
+        )
+
+    async def people(self) -> tuple[str, ...]:
+        """The ids of everybody who belongs to the organization, sorted."""
+        return tuple(await run(lambda: self._native.people()))
+
+    async def teams(self) -> tuple[CareTeam, ...]:
+        """The care teams, sorted by id."""
+        found = await run(lambda: self._native.teams())
+        return tuple(
+            CareTeam(
+                team.team,
+                team.display_name,
+                tuple(TeamMember(one.user, one.role) for one in team.members),
+                tuple(team.fhir_references),
+                team.active,
+            )
+            for team in found
+        )
+
+    async def import_fhir(self, folder: str | os.PathLike[str]) -> ImportReport:
+        """Takes people and care teams over from a folder of FHIR R4 bulk NDJSON. Nothing that tells of
+        a patient is taken."""
+        path = os.fspath(folder)
+        report = await run(lambda: self._native.import_fhir(path))
+        return ImportReport(
+            people_added=report.people_added,
+            people_changed=report.people_changed,
+            people_ended=report.people_ended,
+            teams_added=report.teams_added,
+            teams_changed=report.teams_changed,
+            skipped_members=report.skipped_members,
+            problems=tuple(
+                ImportProblem(one.file, one.line, one.problem) for one in report.problems
+            ),
+        )
+
+
+class _StoreAdapter(native.StateStore):  # type: ignore[misc]
+    def __init__(self, store: StateStore, loop: asyncio.AbstractEventLoop) -> None:
+        self._store = store
+        self._loop = loop
+        host_loop()
+
+    async def save(self, snapshot: bytes) -> None:
+        try:
+            await _on(self._loop, self._store.save, snapshot)
+        except Exception as error:
+            _log.warning("the state store raised %s", type(error).__name__, exc_info=error)
+            raise native.StateStoreError.Failed() from None

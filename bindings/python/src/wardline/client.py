@@ -1,0 +1,381 @@
+"""One device of one person."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
+from types import TracebackType
+from typing import Any, TypeVar
+
+from . import events, model
+from ._bridge import do, native, run
+from .config import Config, native_config
+from .errors import ClosedError
+from .events import Event
+from .host import RelayRequest, RelayResponse, native_key_store, native_transport
+from .model import (
+    Message,
+    Page,
+    Patient,
+    PendingRequest,
+    PersonDelivery,
+    Priority,
+    Recipient,
+    Round,
+    TimelineChange,
+)
+from .secrets import Passphrase
+
+T = TypeVar("T")
+
+
+class Client:
+    """One device of one person: its store, its keys, its line to the relay.
+
+    Open it with :meth:`open` or :meth:`enroll`, as ``await Client.open(config)`` or
+    ``async with Client.open(config) as client``. What is sent is durable when :meth:`send` returns;
+    :meth:`start` or :meth:`sync_once` carry it.
+    """
+
+    def __init__(self, inside: Any) -> None:
+        self._native = inside
+
+    @classmethod
+    def open(cls, config: Config) -> Opening:
+        """Opens a device that was enrolled in this folder. The client is locked: it receives, and
+        nobody can read."""
+        return Opening(lambda: cls._open(config))
+
+    @classmethod
+    def enroll(
+        cls, config: Config, user: str, *, ticket: str, passphrase: Passphrase, label: str = ""
+    ) -> Opening:
+        """Makes a new device of a person and asks the organization to list it. The client is unlocked.
+
+        ``ticket`` is the one-use ticket of the organization's backend for this person. When the relay
+        could not be asked, call it again on the same folder with the same passphrase.
+        """
+        return Opening(lambda: cls._enroll(config, user, ticket, passphrase, label))
+
+    @classmethod
+    async def _open(cls, config: Config) -> Client:
+        record = native_config(config)
+        transport = native_transport(config.transport)
+        key_store = native_key_store(config.key_store)
+        return cls(await run(lambda: native.Client.open(record, transport, key_store)))
+
+    @classmethod
+    async def _enroll(
+        cls, config: Config, user: str, ticket: str, passphrase: Passphrase, label: str
+    ) -> Client:
+        record = native_config(config)
+        transport = native_transport(config.transport)
+        key_store = native_key_store(config.key_store)
+        secret = passphrase._native
+        return cls(
+            await run(
+                lambda: native.Client.enroll(
+                    record, transport, key_store, user, label or "device", ticket, secret
+                )
+            )
+        )
+
+    async def __aenter__(self) -> Client:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    @property
+    def user(self) -> str:
+        """The person this device belongs to."""
+        return str(do(self._native.user))
+
+    @property
+    def device(self) -> str:
+        """This device."""
+        return str(do(self._native.device))
+
+    # Writing and reading.
+
+    async def send(
+        self,
+        recipient: Recipient,
+        text: str,
+        *,
+        priority: Priority = Priority.ROUTINE,
+        patient: Patient | None = None,
+        idempotency_key: str | None = None,
+    ) -> str:
+        """Takes a message and returns its id: it is on disk then and will be sent, whatever happens to
+        the process or the network. Sending twice with one ``idempotency_key`` sends once."""
+        draft = native.Draft(
+            recipient=model.native_recipient(recipient),
+            text=text,
+            priority=model.native_priority(priority),
+            patient=None if patient is None else model.native_patient(patient),
+            idempotency_key=idempotency_key,
+        )
+        return str(await run(lambda: self._native.send(draft)))
+
+    def conversation(self, recipient: Recipient) -> str:
+        """The conversation that this person shares with a recipient."""
+        native_recipient = model.native_recipient(recipient)
+        return str(do(lambda: self._native.conversation(native_recipient)))
+
+    async def timeline(
+        self, conversation: str, *, before: int | None = None, size: int = 50
+    ) -> Page:
+        """A page of a conversation, ending before ``before`` or with the newest message."""
+        page = await run(lambda: self._native.timeline(conversation, before, size))
+        return Page(model.messages(page.messages), page.before)
+
+    async def deliveries(self, message: str) -> tuple[PersonDelivery, ...]:
+        """How a message of this device stands with everybody it went to."""
+        deliveries = await run(lambda: self._native.deliveries(message))
+        return tuple(model.delivery(record) for record in deliveries)
+
+    async def mark_read(self, *messages: str) -> None:
+        """Notes that a person has opened messages, here; their authors get a signed receipt. A preview
+        on a lock screen is not an opening."""
+        await run(lambda: self._native.mark_read(list(messages)))
+
+    async def unread(self, conversation: str) -> int:
+        """How many messages of a conversation nobody has opened yet."""
+        return int(await run(lambda: self._native.unread(conversation)))
+
+    async def search(
+        self,
+        text: str,
+        *,
+        conversation: str | None = None,
+        before: int | None = None,
+        limit: int = 50,
+    ) -> tuple[Message, ...]:
+        """Looks for messages: all words must occur, the last one may be unfinished. Newest first."""
+        found = await run(lambda: self._native.search(text, conversation, before, limit))
+        return model.messages(found)
+
+    async def save_draft(self, recipient: Recipient, text: str) -> None:
+        """Keeps what somebody has begun to write; an empty text removes it."""
+        native_recipient = model.native_recipient(recipient)
+        await run(lambda: self._native.save_draft(native_recipient, text))
+
+    async def draft(self, conversation: str) -> str | None:
+        """What somebody has begun to write."""
+        found: str | None = await run(lambda: self._native.draft(conversation))
+        return found
+
+    async def follow(self, conversation: str, *, size: int = 50) -> TimelineView:
+        """Follows the newest ``size`` messages of a conversation."""
+        return TimelineView(await run(lambda: self._native.follow(conversation, size)))
+
+    # What the app is told.
+
+    def events(self, *, batch: int = 100, confirm: bool = True) -> EventStream:
+        """What happens, as an asynchronous iterator that ends when the client is closed.
+
+        Events come at least once. An event counts as dealt with when the loop asks for one after its
+        batch; with ``confirm=False`` nothing does, and :meth:`confirm` says so.
+        """
+        return EventStream(self, batch, confirm)
+
+    async def events_from(self, cursor: int = 0, *, limit: int = 100) -> tuple[Event, ...]:
+        """The events after a cursor that are there now, oldest first."""
+        found = await run(lambda: self._native.events_from(cursor, limit))
+        return tuple(events.event(record) for record in found)
+
+    async def next_events(self, cursor: int = 0, *, limit: int = 100) -> tuple[Event, ...]:
+        """Waits until there are events after a cursor and returns them, oldest first."""
+        found = await run(lambda: self._native.next_events(cursor, limit, None))
+        return tuple(events.event(record) for record in found)
+
+    async def confirm(self, event: Event) -> None:
+        """Confirms an event and all before it: they will not come again."""
+        await run(lambda: self._native.confirm_events(event.cursor))
+
+    # The line to the relay.
+
+    def start(self) -> None:
+        """Starts the loop: messages arrive by long poll, what is sent leaves at once, failures are
+        retried with growing pauses."""
+        do(self._native.start)
+
+    def stop(self) -> None:
+        """Stops the loop."""
+        do(self._native.stop)
+
+    async def sync_once(self) -> Round:
+        """One full round: sends what can be sent, fetches everything that waits, sends receipts."""
+        done = await run(lambda: self._native.sync_once())
+        return Round(done.posted, done.received, done.waiting)
+
+    async def pending_requests(self) -> tuple[PendingRequest, ...]:
+        """What to ask the relay now, for a host that carries calls itself."""
+        pending = await run(lambda: self._native.pending_requests())
+        return tuple(
+            PendingRequest(
+                one.id,
+                RelayRequest(
+                    one.request.path,
+                    tuple((header.name, header.value) for header in one.request.headers),
+                    one.request.body,
+                ),
+            )
+            for one in pending
+        )
+
+    async def complete(self, request: str, response: RelayResponse) -> None:
+        """Takes in the answer to a pending request, named by its id."""
+        answer = native.RelayResponse(status=response.status, body=response.body)
+        await run(lambda: self._native.complete(request, answer))
+
+    # Keys.
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether nobody can read."""
+        return bool(do(self._native.is_locked))
+
+    async def unlock(self, passphrase: Passphrase) -> int:
+        """Opens what a person reads; returns how many wrong passphrases were tried since the last right
+        one. Costs about a quarter of a second."""
+        secret = passphrase._native
+        return int(await run(lambda: self._native.unlock(secret)))
+
+    def lock(self) -> None:
+        """Drops the reading keys and closes the search index. Receiving goes on."""
+        do(self._native.lock)
+
+    async def change_passphrase(self, old: Passphrase, new: Passphrase) -> None:
+        """Replaces the passphrase; messages stay as they are."""
+        before, after = old._native, new._native
+        await run(lambda: self._native.change_passphrase(before, after))
+
+    async def rekey(self) -> None:
+        """Encrypts the store anew under a new inbox key."""
+        await run(lambda: self._native.rekey())
+
+    # Its life.
+
+    async def suspend(self) -> None:
+        """Finishes what is being written and lets go of every file."""
+        await run(lambda: self._native.suspend())
+
+    async def resume(self) -> None:
+        """Takes up the files again."""
+        await run(lambda: self._native.resume())
+
+    async def check_audit(self) -> int | None:
+        """Checks the chain of audit records on this device; returns the first record that does not
+        follow from the one before it."""
+        found: int | None = await run(lambda: self._native.check_audit())
+        return found
+
+    async def close(self) -> None:
+        """Stops the loop, finishes what is being written and closes. Calls under way raise
+        :class:`ClosedError`. Closing twice is closing once."""
+        # Not given up half-way when the task is cancelled: what is being written must arrive.
+        await asyncio.shield(run(lambda: self._native.shutdown()))
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it was closed."""
+        return bool(do(self._native.is_shut_down))
+
+    def __repr__(self) -> str:
+        return f"<wardline.Client{' closed' if self.is_closed else ''}>"
+
+
+class Opening:
+    """A client that is being opened: await it, or enter it with ``async with``."""
+
+    def __init__(self, start: Callable[[], Awaitable[Client]]) -> None:
+        self._start = start
+        self._client: Client | None = None
+
+    def __await__(self) -> Generator[Any, None, Client]:
+        return self._start().__await__()
+
+    async def __aenter__(self) -> Client:
+        self._client = await self._start()
+        return self._client
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._client is not None:
+            await self._client.close()
+
+
+class EventStream(AsyncIterator[Event]):
+    """What happens, one event after the other; see :meth:`Client.events`."""
+
+    def __init__(self, client: Client, batch: int, confirm: bool) -> None:
+        self._client = client
+        self._batch = batch
+        self._confirm = confirm
+        self._waiting: list[Event] = []
+        self._last: Event | None = None
+
+    def __aiter__(self) -> EventStream:
+        return self
+
+    async def __anext__(self) -> Event:
+        try:
+            if not self._waiting:
+                await self._fetch()
+        except ClosedError:
+            raise StopAsyncIteration from None
+        self._last = self._waiting.pop()
+        return self._last
+
+    async def _fetch(self) -> None:
+        # Whoever asks for the next one has dealt with the last one.
+        if self._last is not None and self._confirm:
+            await self._client.confirm(self._last)
+        cursor = 0 if self._last is None else self._last.cursor
+        batch: Sequence[Event] = await self._client.next_events(cursor, limit=self._batch)
+        self._waiting = list(reversed(batch))
+
+
+class TimelineView(AsyncIterator[TimelineChange]):
+    """The newest messages of a conversation, kept up to date.
+
+    Iterating yields what changed, and ends when the client is closed; it raises
+    :class:`~wardline.LockedError` once the client is locked.
+    """
+
+    def __init__(self, inside: Any) -> None:
+        self._native = inside
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """What it shows now, oldest first."""
+        return model.messages(do(self._native.snapshot).messages)
+
+    @property
+    def unread(self) -> int:
+        """How many messages of the conversation nobody has opened."""
+        return int(do(self._native.snapshot).unread)
+
+    async def changed(self) -> TimelineChange:
+        """Waits until something has changed and says what."""
+        return model.change(await run(lambda: self._native.changed(None)))
+
+    def __aiter__(self) -> TimelineView:
+        return self
+
+    async def __anext__(self) -> TimelineChange:
+        try:
+            return await self.changed()
+        except ClosedError:
+            raise StopAsyncIteration from None

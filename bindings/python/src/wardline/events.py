@@ -1,0 +1,119 @@
+"""What the app is told, at least once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from . import model
+from ._bridge import native
+from .model import Priority
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something the app should know."""
+
+    #: Its place in the stream: confirm up to here when it has been dealt with.
+    cursor: int
+    #: When it happened, by this device's clock.
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MessageArrived(Event):
+    """A message is on this device's disk."""
+
+    message: str
+    conversation: str
+    #: How loudly to tell.
+    tier: Priority
+
+
+@dataclass(frozen=True, slots=True)
+class MessageSent(Event):
+    """The relay has a message of ours for every device it could be sealed for so far."""
+
+    message: str
+    conversation: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryChanged(Event):
+    """A person's device signed for a message of ours, or the relay refused it for one."""
+
+    message: str
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadElsewhere(Event):
+    """A message was read on another device of the same person."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class EnvelopeRefused(Event):
+    """An envelope did not open."""
+
+    #: The stable code of the cause.
+    code: str
+    #: Whether its sender was asked for it again.
+    healing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryChanged(Event):
+    """There is a newer directory head."""
+
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryRefused(Event):
+    """The relay showed a directory that is not believed; what was believed before stays."""
+
+    #: The stable code of the cause; ``WL-DIRECTORY-FORK`` is evidence of a split view.
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoreRolledBack(Event):
+    """This store is older than what the relay has seen of it: a copy was restored."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRevoked(Event):
+    """The organization has revoked this device."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownEvent(Event):
+    """Something that this version of the package has no word for. Update it."""
+
+
+_KINDS: dict[Any, Callable[[int, datetime, Any], Event]] = {
+    native.Event.MESSAGE_ARRIVED: lambda cursor, at, it: MessageArrived(
+        cursor, at, it.message, it.conversation, model.priority(it.tier)
+    ),
+    native.Event.MESSAGE_SENT: lambda cursor, at, it: MessageSent(cursor, at, it.message, it.conversation),
+    native.Event.DELIVERY_CHANGED: lambda cursor, at, it: DeliveryChanged(cursor, at, it.message, it.user),
+    native.Event.READ_ELSEWHERE: lambda cursor, at, it: ReadElsewhere(cursor, at, it.message),
+    native.Event.ENVELOPE_REFUSED: lambda cursor, at, it: EnvelopeRefused(cursor, at, it.code, it.healing),
+    native.Event.DIRECTORY_CHANGED: lambda cursor, at, it: DirectoryChanged(cursor, at, it.version),
+    native.Event.DIRECTORY_REFUSED: lambda cursor, at, it: DirectoryRefused(cursor, at, it.code),
+    native.Event.STORE_ROLLED_BACK: lambda cursor, at, it: StoreRolledBack(cursor, at),
+    native.Event.DEVICE_REVOKED: lambda cursor, at, it: DeviceRevoked(cursor, at),
+}
+
+
+def event(record: Any) -> Event:
+    """An event of this package for one of the native library."""
+    at = model.time(record.at_ms)
+    kind = _KINDS.get(type(record.event))
+    if kind is None:
+        return UnknownEvent(record.cursor, at)
+    return kind(record.cursor, at, record.event)

@@ -1,0 +1,314 @@
+"""What goes in and what comes out, as values: compare them, hash them, keep them.
+
+Their ``repr`` shows nothing of what was written, or about whom, so that a log line does not either.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from ._bridge import native
+
+if TYPE_CHECKING:
+    from .host import RelayRequest
+
+
+class Priority(enum.Enum):
+    """How urgent a message is, and so how loudly it asks for attention."""
+
+    #: Does not interrupt.
+    ROUTINE = "routine"
+    #: Interrupts once.
+    URGENT = "urgent"
+    #: Interrupts until somebody acknowledges.
+    STAT = "stat"
+
+
+class Direction(enum.Enum):
+    """Which way a message went."""
+
+    OUTGOING = "outgoing"
+    INCOMING = "incoming"
+    #: Written by the same person on another device.
+    OWN_OTHER_DEVICE = "own other device"
+
+
+class Proof(enum.Enum):
+    """What stands behind a sender."""
+
+    #: The directory listed the sending device as active when the message was opened.
+    PROVEN = "proven"
+    #: The device had been revoked, or its person had left: never an order, never an answer.
+    REVOKED = "revoked"
+
+
+class DeliveryState(enum.Enum):
+    """How far a message has come."""
+
+    #: It will not arrive, unless the device proves otherwise.
+    FAILED = "failed"
+    #: On this device's disk, not yet at the relay.
+    QUEUED = "queued"
+    #: The relay has it on disk.
+    SENT = "sent"
+    #: The device has it on disk and has signed for it.
+    DELIVERED = "delivered"
+    #: A person opened it; the device has signed for it.
+    READ = "read"
+
+
+class FailureCause(enum.Enum):
+    """Why a message will not arrive at a device."""
+
+    NO_SUCH_PERSON = "no such person"
+    NO_DEVICE = "no device"
+    REVOKED = "revoked"
+    UNKNOWN_DEVICE = "unknown device"
+    MAILBOX_FULL = "mailbox full"
+    NO_KEYS = "no keys"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One person, on all of their devices."""
+
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """Everybody on a care team, on all of their devices."""
+
+    team: str
+
+
+#: Whom a message is for.
+Recipient: TypeAlias = Person | Team
+
+
+@dataclass(frozen=True, slots=True)
+class PatientIdentifier:
+    """One identifier of a patient: whose it is (a URI), and its value."""
+
+    system: str
+    value: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """The patient a message is about; two identifiers tell patients apart."""
+
+    identifiers: tuple[PatientIdentifier, ...] = field(repr=False)
+    #: The patient's name as people say it.
+    name: str = field(default="", repr=False)
+    #: The encounter, as the EHR names it; may be empty.
+    encounter: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message as a person reads it."""
+
+    #: Its id, the same on every device.
+    id: str
+    #: The conversation it is in.
+    conversation: str
+    #: Its place in this device's timelines; grows.
+    cursor: int
+    #: Who wrote it, as the directory proves.
+    sender: str
+    #: On which device.
+    sender_device: str
+    #: Whether it came in, or was written here or on another device of the same person.
+    direction: Direction
+    #: Whether the directory still stood behind the sender when it came.
+    proof: Proof
+    #: How urgent it is.
+    priority: Priority
+    #: What it says; for a type this version does not know, its fallback text.
+    text: str = field(repr=False)
+    #: The type of its content; empty when the stored body is damaged.
+    content_type: str
+    #: Whether this version understands the type.
+    supported: bool
+    #: Whom it is about.
+    patient: Patient | None = field(repr=False)
+    #: When it was written, by the sender's clock.
+    created_at: datetime
+    #: When it came here, by this device's clock.
+    arrived_at: datetime
+    #: When a person opened it here, if it came in.
+    read_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some messages of a conversation, oldest first."""
+
+    messages: tuple[Message, ...]
+    #: Ask for the page before with this; ``None`` at the beginning.
+    before: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceDelivery:
+    """How a message of ours stands with one device."""
+
+    #: The device; ``None`` when the person has none that could receive.
+    device: str | None
+    state: DeliveryState
+    #: Why it will not arrive, when it will not.
+    cause: FailureCause | None
+    #: When the relay took it.
+    sent_at: datetime | None
+    #: When the device had it on disk, by its own signed word.
+    delivered_at: datetime | None
+    #: When a person opened it there, by the device's signed word.
+    read_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class PersonDelivery:
+    """How a message of ours stands with one person."""
+
+    user: str
+    #: The furthest any device of the person has come.
+    state: DeliveryState
+    devices: tuple[DeviceDelivery, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineChange:
+    """What changed in a view since the last look, in the order to apply it."""
+
+    #: Ids of messages that are gone from the view.
+    removed: tuple[str, ...]
+    #: Messages that are shown already and changed.
+    updated: tuple[Message, ...]
+    #: Messages that are new at the end.
+    added: tuple[Message, ...]
+    #: The unread count now.
+    unread: int
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What one round with the relay did."""
+
+    #: Submissions the relay took.
+    posted: int
+    #: Envelopes dealt with.
+    received: int
+    #: Messages that still wait for a recipient's keys or for the directory.
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class PendingRequest:
+    """A signed call to the relay, for a host that carries calls itself."""
+
+    #: Names the call when its answer comes, in this process or in a later one.
+    id: str
+    #: What to post.
+    request: RelayRequest
+
+
+# From the native library and to it.
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+_PRIORITY = {member: Priority[member.name] for member in native.Priority}
+_DIRECTION = {member: Direction[member.name] for member in native.Direction}
+_PROOF = {member: Proof[member.name] for member in native.Proof}
+_STATE = {member: DeliveryState[member.name] for member in native.DeliveryState}
+_CAUSE = {member: FailureCause[member.name] for member in native.FailureCause}
+
+
+def time(millis: int) -> datetime:
+    return _EPOCH + timedelta(milliseconds=millis)
+
+
+def maybe_time(millis: int | None) -> datetime | None:
+    return None if millis is None else time(millis)
+
+
+def priority(value: Any) -> Priority:
+    return _PRIORITY[value]
+
+
+def native_priority(value: Priority) -> Any:
+    return native.Priority[value.name]
+
+
+def native_recipient(recipient: Recipient) -> Any:
+    if isinstance(recipient, Person):
+        return native.Recipient.PERSON(user=recipient.user)
+    return native.Recipient.TEAM(team=recipient.team)
+
+
+def native_patient(patient: Patient) -> Any:
+    identifiers = [
+        native.PatientIdentifier(system=one.system, value=one.value) for one in patient.identifiers
+    ]
+    return native.Patient(
+        identifiers=identifiers, name=patient.name, encounter=patient.encounter
+    )
+
+
+def _patient(patient: Any) -> Patient:
+    identifiers = (PatientIdentifier(one.system, one.value) for one in patient.identifiers)
+    return Patient(tuple(identifiers), patient.name, patient.encounter)
+
+
+def message(record: Any) -> Message:
+    return Message(
+        id=record.id,
+        conversation=record.conversation,
+        cursor=record.cursor,
+        sender=record.sender,
+        sender_device=record.sender_device,
+        direction=_DIRECTION[record.direction],
+        proof=_PROOF[record.proof],
+        priority=_PRIORITY[record.priority],
+        text=record.text,
+        content_type=record.content_type,
+        supported=record.supported,
+        patient=None if record.patient is None else _patient(record.patient),
+        created_at=time(record.created_at_ms),
+        arrived_at=time(record.arrived_at_ms),
+        read_at=maybe_time(record.read_at_ms),
+    )
+
+
+def messages(records: Any) -> tuple[Message, ...]:
+    return tuple(message(record) for record in records)
+
+
+def delivery(record: Any) -> PersonDelivery:
+    return PersonDelivery(
+        user=record.user,
+        state=_STATE[record.state],
+        devices=tuple(
+            DeviceDelivery(
+                device=device.device,
+                state=_STATE[device.state],
+                cause=None if device.cause is None else _CAUSE[device.cause],
+                sent_at=maybe_time(device.sent_at_ms),
+                delivered_at=maybe_time(device.delivered_at_ms),
+                read_at=maybe_time(device.read_at_ms),
+            )
+            for device in record.devices
+        ),
+    )
+
+
+def change(record: Any) -> TimelineChange:
+    return TimelineChange(
+        removed=tuple(record.removed),
+        updated=messages(record.updated),
+        added=messages(record.added),
+        unread=record.unread,
+    )
