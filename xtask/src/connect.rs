@@ -4,12 +4,12 @@
 //! the relay and gives the program what it needs, is the test `connect` of `wardline-cli`; it is not part of a
 //! plain `cargo test`, because that must need neither Python nor a package registry.
 
-use std::{env, fs, path::PathBuf};
+use std::{fs, path::PathBuf};
 
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    command::{cargo, program, root, run, watch},
+    command::{cargo, program, root, run, target, watch},
     report::{Counts, Outcome},
     tools,
 };
@@ -59,9 +59,4 @@ fn environment(python: &str) -> Result<PathBuf> {
     // Last: an environment without it is made anew.
     fs::write(stamp, wanted)?;
     Ok(interpreter)
-}
-
-fn target() -> PathBuf {
-    env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| root().join("target"), |folder| root().join(folder))
 }

@@ -3,9 +3,11 @@
 //! One program instead of a folder of scripts, so that every check runs the same on a laptop and on a
 //! build server. What a chore *means* stands in the module it calls; this file is the command line only.
 
+mod bindings;
 mod command;
 mod connect;
 mod house;
+mod python;
 mod report;
 mod steps;
 mod tools;
@@ -49,6 +51,10 @@ enum Chore {
     Features,
     /// Call a relay with a stock Connect client (needs Python)
     Connect,
+    /// Generate the Python, Kotlin and Swift sources, and check what a shipped library must not hold
+    Bindings,
+    /// Build the Python packages, check their types, run their tests and the example (needs Python)
+    Python,
     /// Run the fuzz targets, each for a while (needs a nightly toolchain and cargo-fuzz)
     Fuzz(Fuzz),
     /// Run the benchmarks
@@ -103,6 +109,8 @@ fn main() -> ExitCode {
         Chore::House => report.run("house", house::check),
         Chore::Features => report.run("features", steps::features),
         Chore::Connect => report.run("connect", connect::check),
+        Chore::Bindings => report.run("bindings", bindings::check),
+        Chore::Python => report.run("python", python::check),
         Chore::Fuzz(Fuzz { seconds, targets }) => {
             report.run("fuzz", || steps::fuzz(seconds, &targets));
         }

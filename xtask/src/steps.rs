@@ -12,8 +12,9 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use crate::{
+    bindings,
     command::{cargo, program, read, root, run, watch},
-    connect, house,
+    connect, house, python,
     report::{Counts, Outcome},
     tools,
 };
@@ -28,11 +29,13 @@ pub(crate) enum Step {
     Features,
     Tests,
     Connect,
+    Bindings,
+    Python,
 }
 
 impl Step {
     /// What `cargo xtask test` runs: what fails fastest comes first.
-    pub(crate) const TEST: [Self; 8] = [
+    pub(crate) const TEST: [Self; 10] = [
         Self::Format,
         Self::House,
         Self::Deny,
@@ -41,6 +44,8 @@ impl Step {
         Self::Features,
         Self::Tests,
         Self::Connect,
+        Self::Bindings,
+        Self::Python,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -53,6 +58,8 @@ impl Step {
             Self::Features => "features",
             Self::Tests => "tests",
             Self::Connect => "connect",
+            Self::Bindings => "bindings",
+            Self::Python => "python",
         }
     }
 
@@ -67,6 +74,8 @@ impl Step {
             Self::Features => features(),
             Self::Tests => tests(None, all),
             Self::Connect => connect::check(),
+            Self::Bindings => bindings::check(),
+            Self::Python => python::check(),
         }
     }
 }
@@ -135,7 +144,7 @@ pub(crate) fn advisories() -> Result<Outcome> {
 /// Backends link `wardline-org` alone and phones link `wardline` without its HTTP stack. In a build of the whole
 /// workspace other crates switch these features on, and nobody would notice that they are needed.
 pub(crate) fn features() -> Result<Outcome> {
-    for package in ["wardline-org", "wardline"] {
+    for package in ["wardline-org", "wardline", "wardline-ffi"] {
         run(&mut cargo(["check", "--package", package, "--lib"]))?;
         let tree = read(&mut cargo([
             "tree",
@@ -237,4 +246,12 @@ pub(crate) fn bench(arguments: &[String]) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-const NEVER_ON_PHONES: [&str; 5] = ["reqwest", "rustls", "jsonwebtoken", "axum", "hyper"];
+const NEVER_ON_PHONES: [&str; 7] = [
+    "reqwest",
+    "rustls",
+    "jsonwebtoken",
+    "axum",
+    "hyper",
+    "wardline-relay",
+    "uniffi_bindgen",
+];

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::Source;
 
 /// A room of the house and the rooms it may import. Rooms that are not listed may import anything.
-const ROOMS: [(&str, &[&str]); 5] = [
+const ROOMS: [(&str, &[&str]); 6] = [
     ("wardline-proto", &[]),
     ("wardline-org", &["wardline-proto"]),
     ("wardline-sqlite", &[]),
@@ -19,6 +19,11 @@ const ROOMS: [(&str, &[&str]); 5] = [
     (
         "wardline-relay",
         &["wardline-proto", "wardline-org", "wardline-sqlite"],
+    ),
+    // The relay only behind the feature `testing`; `cargo xtask features` says so.
+    (
+        "wardline-ffi",
+        &["wardline", "wardline-org", "wardline-relay"],
     ),
 ];
 

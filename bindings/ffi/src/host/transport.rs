@@ -131,8 +131,10 @@ impl org::Transport for HostTransport {
 }
 
 /// A transport that is built into this library.
+#[cfg(any(feature = "http", feature = "testing"))]
 pub(crate) struct BuiltIn(pub(crate) Arc<dyn org::Transport>);
 
+#[cfg(any(feature = "http", feature = "testing"))]
 #[async_trait]
 impl Transport for BuiltIn {
     async fn call(&self, request: RelayRequest) -> Result<RelayResponse, TransportError> {

@@ -15,27 +15,25 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import contextlib
+import importlib.util
 import os
 import threading
-from collections.abc import Awaitable, Callable, Iterator
-from types import ModuleType
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable
+from contextvars import Context
+from typing import Any, TypeVar, TypeVarTuple
 
 from . import errors
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
-def _choose() -> ModuleType:
+def _choose() -> Any:
     """The library of ``wardline-testing`` when that package is there: it has all that ours has."""
-    try:
-        from wardline import _native_testing as with_testing
-    except ImportError:
-        from wardline import _native as ours
-
-        return ours
-    return with_testing
+    name = "wardline._native_testing"
+    if importlib.util.find_spec(name) is None:
+        name = "wardline._native"
+    return importlib.import_module(name)
 
 
 _package: Any = _choose()
@@ -52,28 +50,28 @@ def has_testing() -> bool:
     return hasattr(native, "TestRelay")
 
 
-@contextlib.contextmanager
-def _translated() -> Iterator[None]:
+async def run(call: Callable[[], Awaitable[T]]) -> T:
+    """Makes an asynchronous call of the library; its errors become ours."""
     if os.getpid() != _process:
         raise errors.forked()
     try:
-        yield
+        return await call()
     except native.WardlineError as error:
         raise errors.from_native(error) from None
     except native.InternalError as error:
         raise errors.defect(str(error)) from None
 
 
-async def run(call: Callable[[], Awaitable[T]]) -> T:
-    """Makes an asynchronous call of the library; its errors become ours."""
-    with _translated():
-        return await call()
-
-
 def do(call: Callable[[], T]) -> T:
     """Makes a synchronous call of the library; its errors become ours."""
-    with _translated():
+    if os.getpid() != _process:
+        raise errors.forked()
+    try:
         return call()
+    except native.WardlineError as error:
+        raise errors.from_native(error) from None
+    except native.InternalError as error:
+        raise errors.defect(str(error)) from None
 
 
 class _HostLoop(asyncio.SelectorEventLoop):
@@ -88,7 +86,9 @@ class _HostLoop(asyncio.SelectorEventLoop):
         asyncio.set_event_loop(self)
         self.run_forever()
 
-    def call_soon(self, callback: Any, *args: Any, context: Any = None) -> asyncio.Handle:
+    def call_soon(
+        self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.Handle:
         # Generated code calls this from threads of the library to cancel a callback.
         if threading.current_thread() is self.thread:
             return super().call_soon(callback, *args, context=context)

@@ -38,7 +38,7 @@ class Clock:
     @property
     def now(self) -> datetime:
         """What it shows."""
-        return _EPOCH + do(self._native.now_ms) * _MILLI
+        return _EPOCH + int(do(self._native.now_ms)) * _MILLI
 
     def advance(self, by: timedelta) -> None:
         """Lets time pass."""

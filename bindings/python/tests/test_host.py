@@ -1,0 +1,256 @@
+"""What the host brings, written in Python: well behaved, throwing, hanging, answering nonsense."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import weakref
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from conftest import SHORT, WORDS, Ward
+from wardline import (
+    Client,
+    KeyPurpose,
+    KeyStore,
+    KeyStoreError,
+    KeyStoreProblem,
+    KeyStoreRefusal,
+    NetworkError,
+    Passphrase,
+    Person,
+    RelayRequest,
+    RelayResponse,
+    Transport,
+    Unreachable,
+)
+
+
+class Carrier(Transport):
+    """Carries calls to a relay, in Python, and can be told to misbehave."""
+
+    def __init__(self, behind: Transport) -> None:
+        self.behind = behind
+        self.calls = 0
+        self.gave_up = 0
+        self.mischief: Any = None
+
+    async def call(self, request: RelayRequest) -> RelayResponse:
+        self.calls += 1
+        if self.mischief is not None:
+            try:
+                found: RelayResponse = await self.mischief()
+                return found
+            except asyncio.CancelledError:
+                self.gave_up += 1
+                raise
+        answer = await self.behind.call(request)  # type: ignore[misc]
+        assert isinstance(answer, RelayResponse)
+        return answer
+
+
+class Memory(KeyStore):
+    """A key store in memory. Its wrapping hides nothing: it is for tests."""
+
+    def __init__(self) -> None:
+        self.keys: dict[KeyPurpose, bytes] = {}
+        self.count = 0
+        self.refusing: Exception | None = None
+        self.hanging = False
+
+    def _look(self) -> None:
+        if self.refusing is not None:
+            raise self.refusing
+
+    def _mix(self, purpose: KeyPurpose, data: bytes) -> bytes:
+        key = self.keys.setdefault(purpose, os.urandom(32))
+        return bytes(a ^ b for a, b in zip(data, key))
+
+    async def wrap(self, purpose: KeyPurpose, secret: bytes) -> bytes:
+        self._look()
+        return self._mix(purpose, secret)
+
+    async def open(self, purpose: KeyPurpose, wrapped: bytes) -> bytes:
+        self._look()
+        if self.hanging:
+            await asyncio.sleep(3600)
+        return self._mix(purpose, wrapped)
+
+    def erase(self, purpose: KeyPurpose) -> None:
+        self.keys.pop(purpose, None)
+
+    def attempts(self) -> int:
+        return self.count
+
+    def count_attempt(self) -> int:
+        self.count += 1
+        return self.count
+
+    def reset_attempts(self) -> None:
+        self.count = 0
+
+
+async def test_a_transport_and_a_key_store_in_python_carry_a_message(ward: Ward) -> None:
+    carrier, memory = Carrier(ward.relay.transport()), Memory()
+    nurse = await ward.enroll("NS-1", transport=carrier, key_store=memory)
+    doctor = await ward.enroll("DR-1")
+    await nurse.client.send(Person("DR-1"), "carried by Python")
+    await ward.settle(nurse, doctor)
+    assert await doctor.texts("NS-1") == ["carried by Python"]
+    assert carrier.calls > 3
+    await ward.reopen(nurse)
+    assert await nurse.client.unlock(Passphrase(WORDS)) == 0
+    assert await nurse.texts("DR-1") == ["carried by Python"]
+
+
+async def _throw() -> RelayResponse:
+    raise RuntimeError("no such cable")
+
+
+async def _give_up() -> RelayResponse:
+    raise asyncio.CancelledError
+
+
+async def _unplugged() -> RelayResponse:
+    raise Unreachable
+
+
+async def _nonsense() -> Any:
+    return "four"
+
+
+async def _impossible() -> RelayResponse:
+    return RelayResponse(999_999, b"")
+
+
+async def _garbage() -> RelayResponse:
+    return RelayResponse(200, b"\xff" * 40)
+
+
+async def _hang() -> RelayResponse:
+    await asyncio.sleep(3600)
+    raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("mischief", "code"),
+    [
+        (_throw, "WL-NET-INTERRUPTED"),
+        (_give_up, "WL-NET-INTERRUPTED"),
+        (_unplugged, "WL-NET-UNREACHABLE"),
+        (_nonsense, "WL-NET-INTERRUPTED"),
+        (_impossible, "WL-NET-INTERRUPTED"),
+        (_garbage, "WL-NET-BAD-ANSWER"),
+        (_hang, "WL-NET-INTERRUPTED"),
+    ],
+)
+async def test_whatever_a_transport_does_is_a_network_error(
+    ward: Ward, mischief: Any, code: str
+) -> None:
+    carrier = Carrier(ward.relay.transport())
+    nurse = await ward.enroll("NS-1", transport=carrier, transport_timeout=SHORT)
+    doctor = await ward.enroll("DR-1")
+    await nurse.client.send(Person("DR-1"), "in spite of it")
+    carrier.mischief = mischief
+    with pytest.raises(NetworkError) as refused:
+        await asyncio.wait_for(nurse.client.sync_once(), 20)
+    assert refused.value.code == code
+    if mischief is _hang:
+        await asyncio.sleep(0.1)
+        assert carrier.gave_up == 1
+    carrier.mischief = None
+    await ward.settle(nurse, doctor)
+    assert await doctor.texts("NS-1") == ["in spite of it"]
+
+
+async def test_a_key_store_that_refuses_is_an_error_with_its_cause(ward: Ward) -> None:
+    memory = Memory()
+    nurse = await ward.enroll("NS-1", key_store=memory, key_store_timeout=SHORT)
+    for problem, code in [
+        (KeyStoreRefusal(KeyStoreProblem.DISMISSED), "WL-VAULT-HOST-CANCELLED"),
+        (KeyStoreRefusal(KeyStoreProblem.UNAVAILABLE), "WL-VAULT-HOST-UNAVAILABLE"),
+        (KeyStoreRefusal(KeyStoreProblem.NOT_MINE), "WL-VAULT-HOST-NOT-MINE"),
+        (KeyStoreRefusal(KeyStoreProblem.FAILED, -25300), "WL-VAULT-HOST-FAILED"),
+        (RuntimeError("no enclave"), "WL-VAULT-HOST-FAILED"),
+    ]:
+        memory.refusing = problem
+        with pytest.raises(KeyStoreError) as refused:
+            await ward.reopen(nurse)
+        assert refused.value.code == code
+        if isinstance(problem, KeyStoreRefusal) and problem.status:
+            assert refused.value.status == -25300
+    memory.refusing = None
+    memory.hanging = True
+    with pytest.raises(KeyStoreError) as slow:
+        await asyncio.wait_for(ward.reopen(nurse), 20)
+    assert slow.value.code == "WL-VAULT-HOST-UNAVAILABLE"
+    memory.hanging = False
+    await ward.reopen(nurse)
+    assert nurse.client.is_locked
+
+
+async def test_a_key_store_that_returns_another_key_opens_nothing(ward: Ward) -> None:
+    memory = Memory()
+    nurse = await ward.enroll("NS-1", key_store=memory)
+    memory.keys[KeyPurpose.INBOX] = os.urandom(32)
+    with pytest.raises(Exception) as refused:
+        await ward.reopen(nurse)
+    assert getattr(refused.value, "code").startswith("WL-VAULT")
+
+
+async def test_closing_lets_go_of_what_the_host_brought(ward: Ward) -> None:
+    carrier, memory = Carrier(ward.relay.transport()), Memory()
+    gone: list[weakref.ref[Any]] = [weakref.ref(carrier), weakref.ref(memory)]
+    ticket = await ward.authority.mint_ticket("NS-1")
+    config = ward.config("alone", carrier, memory)
+    client = await Client.enroll(config, "NS-1", ticket=ticket, passphrase=Passphrase(WORDS))
+    client.start()
+    await asyncio.sleep(0.1)
+    await client.close()
+    del carrier, memory, config
+    for _ in range(50):
+        gc.collect()
+        if all(reference() is None for reference in gone):
+            break
+        await asyncio.sleep(0.05)
+    assert [reference() for reference in gone] == [None, None]
+
+
+async def test_a_client_that_is_only_dropped_lets_go_as_well(ward: Ward) -> None:
+    carrier = Carrier(ward.relay.transport())
+    gone = weakref.ref(carrier)
+    ticket = await ward.authority.mint_ticket("NS-1")
+    client: Client | None = await Client.enroll(
+        ward.config("dropped", carrier),
+        "NS-1",
+        ticket=ticket,
+        passphrase=Passphrase(WORDS),
+    )
+    assert client is not None
+    client.start()
+    del client, carrier
+    for _ in range(50):
+        gc.collect()
+        if gone() is None:
+            break
+        await asyncio.sleep(0.05)
+    assert gone() is None
+
+
+async def test_a_host_may_carry_the_calls_itself(ward: Ward) -> None:
+    doctor = await ward.enroll("DR-1")
+    nurse = await ward.enroll("NS-1")
+    await nurse.client.send(Person("DR-1"), "in the background")
+    line = ward.relay.transport()
+    for _ in range(12):
+        for pending in await nurse.client.pending_requests():
+            answer = await line.call(pending.request)  # type: ignore[misc]
+            assert isinstance(answer, RelayResponse)
+            await nurse.client.complete(pending.id, answer)
+    await ward.settle(doctor)
+    assert await doctor.texts("NS-1") == ["in the background"]
+
+
+assert SHORT < timedelta(seconds=1)

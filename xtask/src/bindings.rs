@@ -1,0 +1,120 @@
+//! The foreign sources under the facades: generated from the library, and never committed.
+//!
+//! Every language is generated every time, with what a vendor ships and with what a QA bench gets: a name that is
+//! not legal in Kotlin or Swift shows here, without a Kotlin or Swift compiler. What a shipped library must not
+//! have is looked for in its bytes.
+
+use std::{fs, path::PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{
+    command::{cargo, run, target},
+    report::{Outcome, say},
+};
+
+/// What a library is built with.
+#[derive(Clone, Copy)]
+struct Build {
+    name: &'static str,
+    features: &'static str,
+    has_testing: bool,
+}
+
+/// Generates every language for every build, and looks what is in the builds.
+pub(crate) fn check() -> Result<Outcome> {
+    for build in [PHONE, BENCH] {
+        let library = library(build)?;
+        let bytes = fs::read(&library)?;
+        for word in TESTING {
+            let found = contains(&bytes, word.as_bytes());
+            if found != build.has_testing {
+                bail!(
+                    "{} built with \"{}\": `{word}` is {}in it, and must {}be",
+                    library.display(),
+                    build.features,
+                    if found { "" } else { "not " },
+                    if found { "not " } else { "" },
+                );
+            }
+        }
+        generate(build, &library)?;
+    }
+    Ok(Outcome::Passed)
+}
+
+/// Builds the library and keeps a copy, so that the next build does not replace it.
+fn library(build: Build) -> Result<PathBuf> {
+    run(&mut cargo([
+        "build",
+        "--package",
+        "wardline-ffi",
+        "--features",
+        build.features,
+    ]))?;
+    let name = format!(
+        "{}wardline_ffi{}",
+        std::env::consts::DLL_PREFIX,
+        std::env::consts::DLL_SUFFIX
+    );
+    let folder = target().join("bindings").join(build.name);
+    fs::create_dir_all(&folder)?;
+    let copy = folder.join(&name);
+    let built = target().join("debug").join(&name);
+    fs::copy(&built, &copy).with_context(|| format!("there is no {}", built.display()))?;
+    Ok(copy)
+}
+
+fn generate(build: Build, library: &PathBuf) -> Result<()> {
+    let folder = target().join("bindings").join(build.name);
+    for (language, expected) in LANGUAGES {
+        let out = folder.join(language);
+        let mut command = cargo(["run", "--quiet", "--package", "wardline-bindgen", "--"]);
+        command
+            .args([
+                "generate",
+                "--no-format",
+                "--language",
+                language,
+                "--out-dir",
+            ])
+            .args([&out, library]);
+        run(&mut command)?;
+        let source = out.join(expected);
+        let lines = fs::read_to_string(&source)
+            .with_context(|| format!("{} was not generated", source.display()))?
+            .lines()
+            .count();
+        say(format_args!("{}: {lines} lines", source.display()));
+    }
+    Ok(())
+}
+
+fn contains(bytes: &[u8], word: &[u8]) -> bool {
+    bytes.windows(word.len()).any(|window| window == word)
+}
+
+const PHONE: Build = Build {
+    name: "phone",
+    features: "",
+    has_testing: false,
+};
+const BENCH: Build = Build {
+    name: "bench",
+    features: "http,authority,testing",
+    has_testing: true,
+};
+
+const LANGUAGES: [(&str, &str); 3] = [
+    ("python", "wardline_ffi.py"),
+    ("kotlin", "io/wardline/ffi/wardline_ffi.kt"),
+    ("swift", "WardlineFFI.swift"),
+];
+
+/// Parts of exported symbols of the feature `testing`, and of its switches.
+const TESTING: [&str; 4] = [
+    "uniffi_wardline_ffi_fn_constructor_testrelay",
+    "uniffi_wardline_ffi_fn_constructor_testclock",
+    "uniffi_wardline_ffi_fn_method_faultytransport",
+    "uniffi_wardline_ffi_fn_constructor_client_open_at",
+];
