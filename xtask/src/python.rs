@@ -123,7 +123,7 @@ fn holds_testing(package: &str, expected: bool) -> Result<()> {
         "_native"
     };
     let folder = target().join("python/lib");
-    let library = find(&folder, &format!("wardline/{native}/libwardline_ffi.so"))
+    let library = find(&folder, &format!("wardline/{native}/{}", library_name()))
         .with_context(|| format!("{package} installs no native library"))?;
     let bytes = fs::read(&library)?;
     let word = b"uniffi_wardline_ffi_fn_constructor_testrelay";
@@ -132,6 +132,11 @@ fn holds_testing(package: &str, expected: bool) -> Result<()> {
         bail!("{package}: the feature `testing` is where it must not be, or missing");
     }
     Ok(())
+}
+
+fn library_name() -> String {
+    use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
+    format!("{DLL_PREFIX}wardline_ffi{DLL_SUFFIX}")
 }
 
 fn find(folder: &Path, end: &str) -> Option<PathBuf> {

@@ -138,3 +138,43 @@ static PLACE: Mutex<Place> = Mutex::new(Place::Unused);
 const MOST_WORKERS: usize = 4;
 /// Readers, Argon2id, and threads that wait for a platform's prompt.
 const MOST_BLOCKING: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    /// Polled without a runtime around it, as UniFFI does.
+    fn wait<T>(future: impl Future<Output = T>) -> T {
+        let runtime = Builder::new_current_thread().build().unwrap();
+        runtime.block_on(future)
+    }
+
+    #[test]
+    fn a_task_that_panics_is_an_error() {
+        let done = wait(run::<()>(async { panic!("on purpose") }));
+        assert_eq!(done.unwrap_err().code(), "WL-DEFECT");
+    }
+
+    #[test]
+    fn a_wait_that_is_cancelled_ends_and_one_that_is_dropped_is_given_up() {
+        let cancel = CancelToken::new();
+        let waiting = run_until::<()>(Some(Arc::clone(&cancel)), std::future::pending());
+        cancel.cancel();
+        assert_eq!(wait(waiting).unwrap_err().code(), "WL-CANCELLED");
+
+        let held = Arc::new(());
+        let inside = Arc::clone(&held);
+        let mut waiting = Box::pin(run::<()>(async move {
+            let _inside = inside;
+            std::future::pending().await
+        }));
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(waiting.as_mut().poll(&mut context).is_pending());
+        drop(waiting);
+        while Arc::strong_count(&held) > 1 {
+            std::thread::yield_now();
+        }
+    }
+}

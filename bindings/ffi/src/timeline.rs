@@ -55,7 +55,8 @@ impl TimelineView {
         self.view.shown().clone()
     }
 
-    /// Waits until something in the view has changed and says what. Giving the wait up loses no change.
+    /// Waits until something in the view has changed and says what. After a wait that was given up the
+    /// `snapshot` has everything, and the next change follows it.
     ///
     /// Ends with `WL-LOCKED` once the client is locked (follow again after unlock) and with `WL-CLOSED`
     /// once it is shut down.

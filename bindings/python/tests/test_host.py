@@ -239,6 +239,29 @@ async def test_a_client_that_is_only_dropped_lets_go_as_well(ward: Ward) -> None
     assert gone() is None
 
 
+class Threaded(Carrier):
+    """Carries calls in a plain function, which answers an awaitable every other time."""
+
+    def call(self, request: RelayRequest) -> Any:
+        self.calls += 1
+        if self.calls % 2:
+            return self.behind.call(request)
+        return asyncio.run(self._wait(request))
+
+    async def _wait(self, request: RelayRequest) -> Any:
+        return await self.behind.call(request)  # type: ignore[misc]
+
+
+async def test_a_transport_may_be_a_plain_function(ward: Ward) -> None:
+    threaded = Threaded(ward.relay.transport())
+    nurse = await ward.enroll("NS-1", transport=threaded)
+    doctor = await ward.enroll("DR-1")
+    await nurse.client.send(Person("DR-1"), "from a thread")
+    await ward.settle(nurse, doctor)
+    assert await doctor.texts("NS-1") == ["from a thread"]
+    assert threaded.calls > 3
+
+
 async def test_a_host_may_carry_the_calls_itself(ward: Ward) -> None:
     doctor = await ward.enroll("DR-1")
     nurse = await ward.enroll("NS-1")

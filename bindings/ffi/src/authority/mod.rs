@@ -142,7 +142,8 @@ impl Authority {
     /// Takes in every device that waits at the relay, and publishes a head if one is due.
     ///
     /// The state is handed to `store` before the relay can have it. Repeat it from a timer; every step
-    /// can be repeated. A call that the host gives up is carried to its end all the same.
+    /// can be repeated. A call that the host gives up is carried to its end all the same, and other
+    /// calls of this authority wait for it.
     pub async fn publish(
         &self,
         relay: String,

@@ -114,9 +114,14 @@ impl Client {
         };
         core.stop();
         self.host.closing.cancel();
-        let closed = run_to_the_end(async move { Ok(core.close().await?) }).await;
-        self.host.release();
-        closed
+        let host = self.host.clone();
+        // To the end, whoever waits for it: the host's objects must be let go of.
+        run_to_the_end(async move {
+            let closed = core.close().await;
+            host.release();
+            Ok(closed?)
+        })
+        .await
     }
 
     /// Whether it was shut down.

@@ -299,3 +299,54 @@ impl From<core::KeyStoreError> for KeyStoreError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use wardline::vault::KeyStore as _;
+
+    use super::*;
+
+    /// A host whose `attempts` panics, whose `count_attempt` hangs, and who refuses the rest.
+    struct Host;
+
+    #[async_trait]
+    impl KeyStore for Host {
+        async fn wrap(&self, _: KeyPurpose, _: Arc<SecretBytes>) -> Result<Vec<u8>, KeyStoreError> {
+            Err(KeyStoreError::Dismissed)
+        }
+
+        async fn open(&self, _: KeyPurpose, _: Vec<u8>) -> Result<Arc<SecretBytes>, KeyStoreError> {
+            Err(KeyStoreError::NotMine)
+        }
+
+        async fn erase(&self, _: KeyPurpose) -> Result<(), KeyStoreError> {
+            Ok(())
+        }
+
+        async fn attempts(&self) -> Result<u32, KeyStoreError> {
+            panic!("a host may do anything")
+        }
+
+        async fn count_attempt(&self) -> Result<u32, KeyStoreError> {
+            std::future::pending().await
+        }
+
+        async fn reset_attempts(&self) -> Result<(), KeyStoreError> {
+            Err(KeyStoreError::Failed { status: -34018 })
+        }
+    }
+
+    #[test]
+    fn whatever_a_host_does_is_an_error_of_the_key_store() {
+        use wardline::vault::{KeyPurpose::Inbox, KeyStoreError as Core};
+        let patience = Duration::from_millis(50);
+        let store = HostKeyStore::new(Arc::new(Host), patience, CancellationToken::new());
+        assert_eq!(store.wrap(Inbox, &[7; 32]), Err(Core::Cancelled));
+        assert_eq!(store.open(Inbox, &[7; 32]).unwrap_err(), Core::NotMine);
+        assert_eq!(store.attempts(), Err(Core::Failed { status: 0 }));
+        assert_eq!(store.count_attempt(), Err(Core::Unavailable));
+        assert_eq!(store.reset_attempts(), Err(Core::Failed { status: -34018 }));
+        store.release();
+        assert_eq!(store.erase(Inbox), Err(Core::Unavailable));
+    }
+}

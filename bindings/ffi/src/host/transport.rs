@@ -266,3 +266,94 @@ macro_rules! silent {
 }
 
 silent!(RelayRequest, RelayResponse, HttpHeader);
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use wardline_org::Transport as _;
+
+    use super::*;
+
+    /// A host that does what it is told.
+    struct Host {
+        mischief: Mischief,
+        dropped: Arc<AtomicBool>,
+    }
+
+    #[derive(Clone, Copy)]
+    enum Mischief {
+        Panics,
+        Hangs,
+        Answers,
+    }
+
+    #[async_trait]
+    impl Transport for Host {
+        async fn call(&self, request: RelayRequest) -> Result<RelayResponse, TransportError> {
+            match self.mischief {
+                Mischief::Panics => panic!("a host may do anything"),
+                Mischief::Hangs => std::future::pending().await,
+                Mischief::Answers => Ok(RelayResponse {
+                    status: 200,
+                    body: request.body,
+                }),
+            }
+        }
+    }
+
+    impl Drop for Host {
+        fn drop(&mut self) {
+            self.dropped.store(true, Ordering::SeqCst);
+        }
+    }
+
+    fn adapter(mischief: Mischief) -> (Arc<HostTransport>, CancellationToken, Arc<AtomicBool>) {
+        let dropped = Arc::new(AtomicBool::new(false));
+        let closing = CancellationToken::new();
+        let host = Arc::new(Host {
+            mischief,
+            dropped: Arc::clone(&dropped),
+        });
+        let adapter = HostTransport::new(host, Duration::from_millis(50), closing.clone());
+        (Arc::new(adapter), closing, dropped)
+    }
+
+    fn request() -> org::Request {
+        org::Request {
+            path: "/wardline.v1.Relay/Send".to_owned(),
+            headers: vec![("content-type".to_owned(), "application/proto".to_owned())],
+            body: vec![1, 2, 3].into(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_host_that_panics_or_hangs_is_a_lost_connection() {
+        for mischief in [Mischief::Panics, Mischief::Hangs] {
+            let (adapter, _, _) = adapter(mischief);
+            let answer = adapter.call(request()).await;
+            assert_eq!(answer.unwrap_err(), org::TransportError::Interrupted);
+        }
+        let (adapter, _, _) = adapter(Mischief::Answers);
+        assert_eq!(adapter.call(request()).await.unwrap().body, request().body);
+    }
+
+    #[tokio::test]
+    async fn closing_ends_a_call_and_lets_go_of_the_host() {
+        let (adapter, closing, dropped) = adapter(Mischief::Hangs);
+        let calling = tokio::spawn({
+            let adapter = Arc::clone(&adapter);
+            async move { adapter.call(request()).await }
+        });
+        tokio::task::yield_now().await;
+        closing.cancel();
+        adapter.release();
+        let answer = calling.await.unwrap();
+        assert_eq!(answer.unwrap_err(), org::TransportError::Interrupted);
+        while !dropped.load(Ordering::SeqCst) {
+            tokio::task::yield_now().await;
+        }
+        let after = adapter.call(request()).await;
+        assert_eq!(after.unwrap_err(), org::TransportError::Unreachable);
+    }
+}

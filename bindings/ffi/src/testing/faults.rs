@@ -2,13 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 use wardline_relay::faults::{Fault, Faults};
 
-use crate::host::transport::{
-    BuiltIn, HostTransport, RelayRequest, RelayResponse, Transport, TransportError,
-};
+use crate::host::transport::{BuiltIn, HostTransport, Transport};
 
 /// What the calls of one device meet: each fault in so many calls of a hundred.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Record)]
@@ -97,14 +94,6 @@ impl FaultyTransport {
     /// How many calls were made.
     pub fn calls(&self) -> u64 {
         self.faults.calls()
-    }
-}
-
-/// It is a transport itself.
-#[async_trait]
-impl Transport for FaultyTransport {
-    async fn call(&self, request: RelayRequest) -> Result<RelayResponse, TransportError> {
-        self.transport.call(request).await
     }
 }
 

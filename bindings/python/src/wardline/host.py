@@ -351,4 +351,11 @@ async def _on(
 
     # A daemon: a function that hangs must not keep the interpreter from ending.
     threading.Thread(target=work, name="wardline-host-call", daemon=True).start()
-    return await asyncio.wrap_future(done)
+    found = await asyncio.wrap_future(done)
+    if inspect.isawaitable(found):
+        return await _on(loop, _await, found)
+    return found
+
+
+async def _await(found: Awaitable[Any]) -> Any:
+    return await found
