@@ -382,3 +382,30 @@ async fn a_message_to_nobody_fails_with_its_cause() {
         Some(wardline::FailureCause::NoDevice)
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wait_that_is_given_up_loses_no_change() {
+    let mut ward = Ward::open(&["NS-1", "DR-1"]).await;
+    let nurse = ward.phone("NS-1").await;
+    let everything = 40;
+    let conversation = nurse.with("DR-1");
+    let mut view = nurse.client.follow(conversation, 100).await.unwrap();
+    for number in 0..everything {
+        let doctor = Recipient::Person(wardline_org::UserId::new("DR-1").unwrap());
+        nurse.say(doctor, &text(number)).await;
+        let patience = async {
+            for _ in 0..number {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            change = view.changed() => drop(change.unwrap()),
+            () = patience => {}
+        }
+    }
+    while view.messages().len() < everything {
+        let change = tokio::time::timeout(std::time::Duration::from_secs(20), view.changed());
+        change.await.expect("the news was lost").unwrap();
+    }
+}
