@@ -102,6 +102,17 @@ pub(crate) fn lint() -> Result<Outcome> {
             "warnings",
         ]))?;
     }
+    // No crate of the workspace switches these on: phones do not get them.
+    run(&mut cargo([
+        "clippy",
+        "--package",
+        "wardline-ffi",
+        "--features",
+        "http,authority,testing",
+        "--",
+        "-D",
+        "warnings",
+    ]))?;
     Ok(Outcome::Passed)
 }
 

@@ -1,7 +1,7 @@
 //! The organization's signing side: for backends, and for QA.
 //!
-//! * `mod.rs`: founding, restoring, publishing. [`directory`]: people, teams and devices.
-//! * [`secrets`]: its keys. [`error`]: why it refuses.
+//! * `mod.rs`: founding, restoring, publishing. `directory`: people, teams and devices.
+//! * `secrets`: its keys. `error`: why it refuses.
 //!
 //! Phones do not have this.
 

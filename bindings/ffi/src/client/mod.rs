@@ -1,8 +1,8 @@
 //! One device of one person, as an object that a host holds.
 //!
 //! * `mod.rs`: enrolling, opening, shutting down.
-//! * [`messages`]: writing and reading. [`events`]: what the app is told, and the line to the relay.
-//!   [`keys`]: lock and passphrase. [`config`]: what a device is opened with.
+//! * `messages`: writing and reading. `events`: what the app is told, and the line to the relay.
+//!   `keys`: lock and passphrase. [`config`]: what a device is opened with.
 //!
 //! Every method answers `WL-CLOSED` once the client was shut down.
 

@@ -1,7 +1,7 @@
 //! Wrapping keys at rest: by the host's platform, or by files.
 //!
 //! The trait is asynchronous, because platforms ask people (a fingerprint, a code); the core's own is
-//! not, and is called on threads that may block. [`HostKeyStore`] stands between the two.
+//! not, and is called on threads that may block. `HostKeyStore` stands between the two.
 
 use std::{
     sync::{Arc, mpsc},

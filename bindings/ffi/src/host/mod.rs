@@ -1,7 +1,7 @@
 //! What the host brings, kept at arm's length.
 //!
 //! Objects of the host are reference cycles across two languages: the app holds the client, the client
-//! holds the app's transport. So they sit in a [`Slot`] that is emptied when the client is shut down.
+//! holds the app's transport. So they sit in a slot that is emptied when the client is shut down.
 //! Whatever the host does (throw, hang, answer nonsense) becomes a typed error of the trait that the
 //! core knows.
 
