@@ -86,17 +86,21 @@ impl Client {
     }
 
     /// One full round: sends what can be sent, fetches everything that waits, sends what that made
-    /// necessary.
-    pub async fn sync_once(&self) -> Result<Round, WardlineError> {
-        self.with(|core| async move {
+    /// necessary. A round that is given up loses nothing: the next one goes on.
+    pub async fn sync_once(
+        &self,
+        cancel: Option<Arc<CancelToken>>,
+    ) -> Result<Round, WardlineError> {
+        let core = self.core()?;
+        let done = run_until(cancel, async move {
             let round = core.sync_once().await?;
             Ok(Round {
                 posted: round.posted as u64,
                 received: round.received as u64,
                 waiting: round.waiting as u64,
             })
-        })
-        .await
+        });
+        self.or_closed(done.await)
     }
 
     /// What to ask the relay now, for a host that carries calls itself.

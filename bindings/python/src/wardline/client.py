@@ -212,7 +212,7 @@ class Client:
 
     async def sync_once(self) -> Round:
         """One full round: sends what can be sent, fetches everything that waits, sends receipts."""
-        done = await run(lambda: self._native.sync_once())
+        done = await run(lambda: self._native.sync_once(None))
         return Round(done.posted, done.received, done.waiting)
 
     async def pending_requests(self) -> tuple[PendingRequest, ...]:
