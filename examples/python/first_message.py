@@ -68,9 +68,9 @@ async def main(folder: Path) -> None:
 
         async for event in doctor.events():
             if isinstance(event, MessageArrived):
-                page = await doctor.timeline(event.conversation)
-                print("doctor reads:", page.messages[-1].text)
-                await doctor.mark_read(event.message)
+                [message] = await doctor.messages(event.reference)
+                print("doctor reads:", message.text)
+                await doctor.mark_read(message)
                 break
 
         async for event in nurse.events():

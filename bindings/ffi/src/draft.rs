@@ -94,6 +94,19 @@ impl TryFrom<Recipient> for wardline::Recipient {
     }
 }
 
+impl From<wardline::Recipient> for Recipient {
+    fn from(recipient: wardline::Recipient) -> Self {
+        match recipient {
+            wardline::Recipient::Person(user) => Self::Person {
+                user: user.to_string(),
+            },
+            wardline::Recipient::Team(team) => Self::Team {
+                team: team.to_string(),
+            },
+        }
+    }
+}
+
 impl From<Priority> for wardline::Priority {
     fn from(priority: Priority) -> Self {
         match priority {

@@ -18,8 +18,8 @@ pub struct DeliveredEvent {
 pub enum Event {
     /// A message is on this device's disk.
     MessageArrived {
-        /// The message.
-        message: String,
+        /// The message's reference.
+        reference: String,
         /// Its conversation.
         conversation: String,
         /// How loudly to tell.
@@ -27,22 +27,22 @@ pub enum Event {
     },
     /// The relay has a message of ours for every device it could be sealed for so far.
     MessageSent {
-        /// The message.
+        /// The message's id.
         message: String,
         /// Its conversation.
         conversation: String,
     },
     /// A person's device signed for a message of ours, or the relay refused it for one.
     DeliveryChanged {
-        /// The message.
+        /// The message's id.
         message: String,
         /// The person.
         user: String,
     },
     /// A message was read on another device of the same person.
     ReadElsewhere {
-        /// The message.
-        message: String,
+        /// The message's reference.
+        reference: String,
     },
     /// An envelope did not open.
     EnvelopeRefused {
@@ -88,7 +88,7 @@ impl From<wardline::Event> for Event {
                 conversation,
                 tier,
             } => Self::MessageArrived {
-                message: message.to_string(),
+                reference: message.to_string(),
                 conversation: conversation.to_string(),
                 tier: tier.into(),
             },
@@ -104,7 +104,7 @@ impl From<wardline::Event> for Event {
                 user: user.to_string(),
             },
             Core::ReadElsewhere { message } => Self::ReadElsewhere {
-                message: message.to_string(),
+                reference: message.to_string(),
             },
             Core::EnvelopeRefused { code, healing } => Self::EnvelopeRefused { code, healing },
             Core::DirectoryChanged { version } => Self::DirectoryChanged { version },

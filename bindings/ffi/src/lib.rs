@@ -9,7 +9,7 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | [`client`], [`timeline`] | a device: send, read, lock, follow |
+//! | [`client`], [`timeline`], [`conversation`] | a device: send, read, lock, follow |
 //! | [`draft`], [`message`], [`event`] | plain data that goes in and comes out |
 //! | [`error`] | one error type with codes, parameters, and what helps |
 //! | [`host`] | what the host brings: transport, key store, log |
@@ -35,6 +35,7 @@
 pub mod authority;
 pub mod cancel;
 pub mod client;
+pub mod conversation;
 pub mod draft;
 pub mod error;
 pub mod event;

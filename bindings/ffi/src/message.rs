@@ -7,8 +7,11 @@ use crate::draft::{Patient, Priority};
 /// A message as a person reads it.
 #[derive(Clone, PartialEq, Eq, uniffi::Record)]
 pub struct Message {
-    /// Its id, the same on every device.
+    /// Its id, the same on every device. Unique only among the messages of its author's device.
     pub id: String,
+    /// Names it among all messages on this device: its author's device, a slash and its id. What is
+    /// done to a message takes this.
+    pub reference: String,
     /// The conversation it is in.
     pub conversation: String,
     /// Its place in this device's timelines; grows.
@@ -142,15 +145,12 @@ impl From<wardline::Message> for Message {
     fn from(message: wardline::Message) -> Self {
         Self {
             id: message.id.to_string(),
+            reference: message.reference().to_string(),
             conversation: message.conversation.to_string(),
             cursor: message.cursor.number(),
             sender: message.sender.to_string(),
             sender_device: message.sender_device.to_string(),
-            direction: match message.direction {
-                wardline::Direction::Outgoing => Direction::Outgoing,
-                wardline::Direction::Incoming => Direction::Incoming,
-                wardline::Direction::OwnOtherDevice => Direction::OwnOtherDevice,
-            },
+            direction: message.direction.into(),
             proof: match message.proof {
                 wardline::Proof::Proven => Proof::Proven,
                 wardline::Proof::Revoked => Proof::Revoked,
@@ -199,6 +199,16 @@ impl From<wardline::DeviceDelivery> for DeviceDelivery {
             sent_at_ms: delivery.sent_at.map(Timestamp::as_millis),
             delivered_at_ms: delivery.delivered_at.map(Timestamp::as_millis),
             read_at_ms: delivery.read_at.map(Timestamp::as_millis),
+        }
+    }
+}
+
+impl From<wardline::Direction> for Direction {
+    fn from(direction: wardline::Direction) -> Self {
+        match direction {
+            wardline::Direction::Outgoing => Self::Outgoing,
+            wardline::Direction::Incoming => Self::Incoming,
+            wardline::Direction::OwnOtherDevice => Self::OwnOtherDevice,
         }
     }
 }

@@ -38,7 +38,7 @@ pub struct TimelineSnapshot {
 /// What changed since the last look, in the order to apply it.
 #[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
 pub struct TimelineChange {
-    /// Messages that are gone from the view.
+    /// References of messages that are gone from the view.
     pub removed: Vec<String>,
     /// Messages that are shown already and changed (read, for example).
     pub updated: Vec<Message>,
@@ -58,8 +58,8 @@ impl TimelineView {
     /// Waits until something in the view has changed and says what. After a wait that was given up the
     /// `snapshot` has everything, and the next change follows it.
     ///
-    /// Ends with `WL-LOCKED` once the client is locked (follow again after unlock) and with `WL-CLOSED`
-    /// once it is shut down.
+    /// Ends with `WL-LOCKED` as soon as the client is locked: the view is empty then, and after the unlock
+    /// the next change brings everything. Ends with `WL-CLOSED` once the client is shut down.
     pub async fn changed(
         &self,
         cancel: Option<Arc<CancelToken>>,
@@ -93,8 +93,10 @@ impl TimelineView {
 impl View {
     async fn changed(&self) -> Result<TimelineChange, wardline::Error> {
         let mut timeline = self.timeline.lock().await;
-        let change = timeline.changed().await?;
+        let change = timeline.changed().await;
+        // After an error too: a lock empties the view.
         *self.shown() = TimelineSnapshot::of(&timeline);
+        let change = change?;
         Ok(TimelineChange {
             removed: change.removed.iter().map(ToString::to_string).collect(),
             updated: message::all(change.updated),

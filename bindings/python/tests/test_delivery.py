@@ -60,7 +60,7 @@ async def test_a_message_arrives_and_its_author_gets_signed_receipts(ward: Ward)
     conversation = doctor.client.conversation(Person("NS-1"))
     assert await doctor.client.unread(conversation) == 1
 
-    await doctor.client.mark_read(sent)
+    await doctor.client.mark_read(message)
     await ward.settle(doctor, nurse)
     [delivery] = await nurse.client.deliveries(sent)
     assert delivery.state is DeliveryState.READ

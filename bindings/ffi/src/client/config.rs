@@ -15,6 +15,7 @@ use crate::{
         transport::{HostTransport, Transport},
     },
     ids::parse,
+    runtime,
 };
 
 /// Where a device is and whom it believes.
@@ -86,6 +87,8 @@ impl ClientConfig {
             config.passphrase_cost = Argon2Params::new(cost.memory_kib, cost.passes, cost.lanes)
                 .map_err(wardline::Error::from)?;
         }
+        // Calls are made where everything else runs, whatever thread the host calls from.
+        config.runtime = Some(runtime::handle()?);
         if let Some(clock) = clock {
             config.clock = clock;
         }

@@ -1,4 +1,4 @@
-//! Who may read: lock, unlock, passphrase, inbox key.
+//! Who may read: lock, unlock, passphrase, presence, inbox key.
 
 use std::sync::Arc;
 
@@ -15,7 +15,29 @@ impl Client {
             .await
     }
 
-    /// Drops the reading keys and closes the search index. Receiving goes on.
+    /// `unlock` for a person whom the platform recognizes, by a finger or a face, once `allow_presence`
+    /// was called. The platform may prompt. When it refuses, also because somebody enrolled another
+    /// finger since, ask for the passphrase.
+    pub async fn unlock_by_presence(&self) -> Result<(), WardlineError> {
+        self.with(|core| async move { core.unlock_by_presence().await })
+            .await
+    }
+
+    /// Lets presence open what a person reads from now on, besides the passphrase.
+    pub async fn allow_presence(&self, passphrase: Arc<Passphrase>) -> Result<(), WardlineError> {
+        let passphrase = passphrase.core()?;
+        self.with(|core| async move { core.allow_presence(passphrase).await })
+            .await
+    }
+
+    /// Takes presence back: from now on only the passphrase opens what a person reads.
+    pub async fn forbid_presence(&self) -> Result<(), WardlineError> {
+        self.with(|core| async move { core.forbid_presence().await })
+            .await
+    }
+
+    /// Drops the reading keys and closes the search index. Receiving goes on. Views that show texts are
+    /// told at once.
     pub fn lock(&self) -> Result<(), WardlineError> {
         self.core()?.lock();
         Ok(())

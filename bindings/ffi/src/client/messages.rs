@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use wardline::{ConversationId, Cursor, MessageId};
+use wardline::{ConversationId, Cursor, MessageId, MessageRef};
 
 use super::Client;
 use crate::{
+    conversation::{ConversationListView, ConversationPage},
     draft::{Draft, Recipient},
     error::WardlineError,
     ids::parse,
@@ -45,7 +46,15 @@ impl Client {
         .await
     }
 
-    /// How a message of this device stands with everybody it went to.
+    /// Messages by reference, in the order asked: what an event has announced, say. Those that are not on
+    /// this device are left out.
+    pub async fn messages(&self, references: Vec<String>) -> Result<Vec<Message>, WardlineError> {
+        let references = read_references(&references)?;
+        self.with(|core| async move { Ok(message::all(core.messages(references).await?)) })
+            .await
+    }
+
+    /// How a message of this device stands with everybody it went to; `message` is what `send` answered.
     pub async fn deliveries(&self, message: String) -> Result<Vec<PersonDelivery>, WardlineError> {
         let message: MessageId = parse("message", &message)?;
         self.with(|core| async move {
@@ -55,13 +64,11 @@ impl Client {
         .await
     }
 
-    /// Notes that a person has opened messages, here; their authors get a signed receipt.
-    pub async fn mark_read(&self, messages: Vec<String>) -> Result<(), WardlineError> {
-        let messages = messages
-            .iter()
-            .map(|message| parse("messages", message))
-            .collect::<Result<Vec<MessageId>, _>>()?;
-        self.with(|core| async move { core.mark_read(messages).await })
+    /// Notes that a person has opened messages, here; their authors get a signed receipt. A preview on a
+    /// lock screen or in a list is not an opening.
+    pub async fn mark_read(&self, references: Vec<String>) -> Result<(), WardlineError> {
+        let references = read_references(&references)?;
+        self.with(|core| async move { core.mark_read(references).await })
             .await
     }
 
@@ -70,6 +77,41 @@ impl Client {
         let conversation: ConversationId = parse("conversation", &conversation)?;
         self.with(|core| async move { core.unread(conversation).await })
             .await
+    }
+
+    /// How many messages nobody has opened yet, in all conversations: what an app's badge shows.
+    pub async fn unread_total(&self) -> Result<u64, WardlineError> {
+        self.with(|core| async move { core.unread_total().await })
+            .await
+    }
+
+    /// A page of the list of conversations: those whose newest message is older than `before`, or the
+    /// first ones, the newest first. Works while locked; only the previews are missing then.
+    ///
+    /// A conversation in which somebody has only begun to write is not on the list. One that gets a
+    /// message between two pages moves to the front: it is on the first page when that is asked for again.
+    pub async fn conversations(
+        &self,
+        before: Option<i64>,
+        size: u32,
+    ) -> Result<ConversationPage, WardlineError> {
+        let before = before.map(Cursor::from_number);
+        self.with(|core| async move { Ok(core.conversations(before, size).await?.into()) })
+            .await
+    }
+
+    /// Follows the `size` conversations with the newest messages: an app's first screen. Works while
+    /// locked; previews come with the unlock and go with the lock.
+    pub async fn follow_conversations(
+        &self,
+        size: u32,
+    ) -> Result<Arc<ConversationListView>, WardlineError> {
+        let closing = self.closing().clone();
+        self.with(|core| async move {
+            let list = core.follow_conversations(size).await?;
+            Ok(ConversationListView::new(list, closing))
+        })
+        .await
     }
 
     /// Looks for messages: all words must occur, the last one may be unfinished. Newest first.
@@ -123,4 +165,11 @@ impl Client {
         })
         .await
     }
+}
+
+fn read_references(references: &[String]) -> Result<Vec<MessageRef>, WardlineError> {
+    let references = references.iter();
+    references
+        .map(|reference| parse("references", reference))
+        .collect()
 }

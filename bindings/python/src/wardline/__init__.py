@@ -22,7 +22,7 @@ Not here: storage of your own (messages live in Wardline's encrypted store), and
 """
 
 from ._bridge import has_testing, library_version
-from .client import Client, TimelineView
+from .client import Client, ConversationListView, TimelineView
 from .config import Config, PassphraseCost, is_enrolled
 from .errors import (
     ArgumentError,
@@ -76,11 +76,15 @@ from .host import (
 )
 from .logs import log_to
 from .model import (
+    Conversation,
+    ConversationListChange,
+    ConversationPage,
     DeliveryState,
     DeviceDelivery,
     Direction,
     FailureCause,
     Message,
+    NewestMessage,
     Page,
     Patient,
     PatientIdentifier,
@@ -104,6 +108,10 @@ __all__ = [
     "Client",
     "ClosedError",
     "Config",
+    "Conversation",
+    "ConversationListChange",
+    "ConversationListView",
+    "ConversationPage",
     "DefectError",
     "DeliveryChanged",
     "DeliveryState",
@@ -129,6 +137,7 @@ __all__ = [
     "MessageArrived",
     "MessageSent",
     "NetworkError",
+    "NewestMessage",
     "NotFoundError",
     "Page",
     "Passphrase",

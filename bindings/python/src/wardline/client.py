@@ -14,6 +14,9 @@ from .errors import ClosedError
 from .events import Event
 from .host import RelayRequest, RelayResponse, native_key_store, native_transport
 from .model import (
+    Conversation,
+    ConversationListChange,
+    ConversationPage,
     Message,
     Page,
     Patient,
@@ -136,18 +139,46 @@ class Client:
         return Page(model.messages(page.messages), page.before)
 
     async def deliveries(self, message: str) -> tuple[PersonDelivery, ...]:
-        """How a message of this device stands with everybody it went to."""
+        """How a message of this device stands with everybody it went to; ``message`` is what
+        :meth:`send` returned."""
         deliveries = await run(lambda: self._native.deliveries(message))
         return tuple(model.delivery(record) for record in deliveries)
 
-    async def mark_read(self, *messages: str) -> None:
+    async def messages(self, *references: str) -> tuple[Message, ...]:
+        """Messages by reference, in the order asked: what an event has announced, say. Those that are
+        not on this device are left out."""
+        return model.messages(await run(lambda: self._native.messages(list(references))))
+
+    async def mark_read(self, *messages: Message | str) -> None:
         """Notes that a person has opened messages, here; their authors get a signed receipt. A preview
-        on a lock screen is not an opening."""
-        await run(lambda: self._native.mark_read(list(messages)))
+        on a lock screen is not an opening. Takes messages, or their references."""
+        references = [one.reference if isinstance(one, Message) else one for one in messages]
+        await run(lambda: self._native.mark_read(references))
 
     async def unread(self, conversation: str) -> int:
         """How many messages of a conversation nobody has opened yet."""
         return int(await run(lambda: self._native.unread(conversation)))
+
+    async def unread_total(self) -> int:
+        """How many messages nobody has opened yet, in all conversations: what a badge shows."""
+        return int(await run(lambda: self._native.unread_total()))
+
+    async def conversations(
+        self, *, before: int | None = None, size: int = 50
+    ) -> ConversationPage:
+        """A page of the list of conversations: those whose newest message is older than ``before``, or
+        the first ones, the newest first. Works while locked; only the previews are missing then.
+
+        A conversation in which somebody has only begun to write is not on the list. One that gets a
+        message between two pages moves to the front: ask for the first page again to see it."""
+        return model.conversation_page(
+            await run(lambda: self._native.conversations(before, size))
+        )
+
+    async def follow_conversations(self, *, size: int = 50) -> ConversationListView:
+        """Follows the ``size`` conversations with the newest messages: a first screen. Works while
+        locked; previews come with the unlock and go with the lock."""
+        return ConversationListView(await run(lambda: self._native.follow_conversations(size)))
 
     async def search(
         self,
@@ -248,8 +279,24 @@ class Client:
         secret = passphrase._native
         return int(await run(lambda: self._native.unlock(secret)))
 
+    async def unlock_by_presence(self) -> None:
+        """:meth:`unlock` for a person whom the platform recognizes, by a finger or a face, once
+        :meth:`allow_presence` was called. The platform may prompt. When it refuses, also because
+        somebody enrolled another finger since, ask for the passphrase."""
+        await run(lambda: self._native.unlock_by_presence())
+
+    async def allow_presence(self, passphrase: Passphrase) -> None:
+        """Lets presence open what a person reads from now on, besides the passphrase."""
+        secret = passphrase._native
+        await run(lambda: self._native.allow_presence(secret))
+
+    async def forbid_presence(self) -> None:
+        """Takes presence back: from now on only the passphrase opens what a person reads."""
+        await run(lambda: self._native.forbid_presence())
+
     def lock(self) -> None:
-        """Drops the reading keys and closes the search index. Receiving goes on."""
+        """Drops the reading keys and closes the search index. Receiving goes on. Views that show texts
+        are told at once."""
         do(self._native.lock)
 
     async def change_passphrase(self, old: Passphrase, new: Passphrase) -> None:
@@ -351,7 +398,8 @@ class TimelineView(AsyncIterator[TimelineChange]):
     """The newest messages of a conversation, kept up to date.
 
     Iterating yields what changed, and ends when the client is closed; it raises
-    :class:`~wardline.LockedError` once the client is locked.
+    :class:`~wardline.LockedError` as soon as the client is locked. The view is empty then, and after
+    the unlock the next change brings everything.
     """
 
     def __init__(self, inside: Any) -> None:
@@ -375,6 +423,40 @@ class TimelineView(AsyncIterator[TimelineChange]):
         return self
 
     async def __anext__(self) -> TimelineChange:
+        try:
+            return await self.changed()
+        except ClosedError:
+            raise StopAsyncIteration from None
+
+
+class ConversationListView(AsyncIterator[ConversationListChange]):
+    """The conversations with the newest messages, kept up to date.
+
+    Iterating yields what changed, and ends when the client is closed. It goes on while locked, without
+    previews.
+    """
+
+    def __init__(self, inside: Any) -> None:
+        self._native = inside
+
+    @property
+    def conversations(self) -> tuple[Conversation, ...]:
+        """What it shows now, the conversation with the newest message first."""
+        return model.conversations(do(self._native.snapshot).conversations)
+
+    @property
+    def unread(self) -> int:
+        """How many messages nobody has opened, in all conversations, shown here or not."""
+        return int(do(self._native.snapshot).unread)
+
+    async def changed(self) -> ConversationListChange:
+        """Waits until something has changed and says what."""
+        return model.conversation_change(await run(lambda: self._native.changed(None)))
+
+    def __aiter__(self) -> ConversationListView:
+        return self
+
+    async def __anext__(self) -> ConversationListChange:
         try:
             return await self.changed()
         except ClosedError:

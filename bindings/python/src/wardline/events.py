@@ -26,7 +26,8 @@ class Event:
 class MessageArrived(Event):
     """A message is on this device's disk."""
 
-    message: str
+    #: The message's reference: :meth:`Client.messages` and :meth:`Client.mark_read` take it.
+    reference: str
     conversation: str
     #: How loudly to tell.
     tier: Priority
@@ -36,6 +37,7 @@ class MessageArrived(Event):
 class MessageSent(Event):
     """The relay has a message of ours for every device it could be sealed for so far."""
 
+    #: What :meth:`Client.send` returned.
     message: str
     conversation: str
 
@@ -44,6 +46,7 @@ class MessageSent(Event):
 class DeliveryChanged(Event):
     """A person's device signed for a message of ours, or the relay refused it for one."""
 
+    #: What :meth:`Client.send` returned.
     message: str
     user: str
 
@@ -52,7 +55,8 @@ class DeliveryChanged(Event):
 class ReadElsewhere(Event):
     """A message was read on another device of the same person."""
 
-    message: str
+    #: The message's reference.
+    reference: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +101,11 @@ class UnknownEvent(Event):
 
 _KINDS: dict[Any, Callable[[int, datetime, Any], Event]] = {
     native.Event.MESSAGE_ARRIVED: lambda cursor, at, it: MessageArrived(
-        cursor, at, it.message, it.conversation, model.priority(it.tier)
+        cursor, at, it.reference, it.conversation, model.priority(it.tier)
     ),
     native.Event.MESSAGE_SENT: lambda cursor, at, it: MessageSent(cursor, at, it.message, it.conversation),
     native.Event.DELIVERY_CHANGED: lambda cursor, at, it: DeliveryChanged(cursor, at, it.message, it.user),
-    native.Event.READ_ELSEWHERE: lambda cursor, at, it: ReadElsewhere(cursor, at, it.message),
+    native.Event.READ_ELSEWHERE: lambda cursor, at, it: ReadElsewhere(cursor, at, it.reference),
     native.Event.ENVELOPE_REFUSED: lambda cursor, at, it: EnvelopeRefused(cursor, at, it.code, it.healing),
     native.Event.DIRECTORY_CHANGED: lambda cursor, at, it: DirectoryChanged(cursor, at, it.version),
     native.Event.DIRECTORY_REFUSED: lambda cursor, at, it: DirectoryRefused(cursor, at, it.code),
