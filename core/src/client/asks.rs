@@ -291,6 +291,9 @@ impl Client {
                     .accept_head(step.connection, &answer)?;
                 let head = step.memory.directory.head(step.connection)?;
                 if let Some((version, _)) = head.filter(|_| accepted.head_changed) {
+                    // Whoever was listed a moment ago offers keys now.
+                    step.memory.keyless.forget_all();
+                    outbox::look_again(step)?;
                     step.emit(&Event::DirectoryChanged { version })?;
                 }
                 let policy = step.memory.directory.policy(step.connection)?;

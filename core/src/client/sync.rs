@@ -108,7 +108,7 @@ impl Client {
             let pause = match done {
                 Ok(_) => {
                     pauses = self::pauses();
-                    SENDING_PAUSE
+                    self.sending_pause().await
                 }
                 Err(error) => {
                     tracing::debug!(code = %error.code(), "a sending round failed");
@@ -147,6 +147,13 @@ impl Client {
                 }
             }
         }
+    }
+
+    /// How long the loop may rest when nobody wakes it: until a device without keys is worth asking again.
+    async fn sending_pause(&self) -> Duration {
+        let next = self.look(|view| Ok(view.memory.keyless.next(view.now())));
+        let next = next.await.ok().flatten().unwrap_or(SENDING_PAUSE);
+        next.clamp(FIRST_PAUSE, SENDING_PAUSE)
     }
 
     /// Asks for what is missing and posts what is sealed, until nothing is left to ask.

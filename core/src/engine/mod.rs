@@ -9,7 +9,8 @@
 //! * [`outbox`]: from a draft to a message that is sealed or waits; [`sealing`]: for the [`audience`]
 //!   that the directory proves; [`posting`]: sealed submissions, and what the relay said of them.
 //! * [`inbox`]: from a batch of envelopes to messages; [`control`]: what devices tell each other.
-//! * [`upkeep`]: keys to offer, receipts to seal, envelopes to ask for again.
+//! * [`upkeep`]: keys to offer, receipts to seal, envelopes to ask for again. [`keyless`]: whom to ask for
+//!   keys again, and when.
 //! * [`event`]: what the app is told.
 //! * [`points`]: where a test may end the process.
 //!
@@ -20,6 +21,7 @@ mod audience;
 pub(crate) mod control;
 pub(crate) mod event;
 pub(crate) mod inbox;
+mod keyless;
 pub(crate) mod outbox;
 pub(crate) mod points;
 pub(crate) mod posting;
@@ -27,17 +29,14 @@ pub(crate) mod reseal;
 mod sealing;
 pub(crate) mod upkeep;
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use rusqlite::Connection;
 use tokio::sync::broadcast;
 use wardline_org::{DeviceId, EntryKey, Timestamp};
 use wardline_sqlite::{Companion, Work};
 
+use self::keyless::Keyless;
 use crate::{
     audit::{self, Action},
     directory::Directory,
@@ -55,8 +54,8 @@ pub(crate) struct Memory {
     pub(crate) wanted_entries: BTreeSet<EntryKey>,
     /// Devices that somebody waits for a session with.
     pub(crate) wanted_keys: BTreeSet<DeviceId>,
-    /// Devices that had no key to offer, and when we asked.
-    pub(crate) keyless: HashMap<DeviceId, Timestamp>,
+    /// Devices that had no key to offer.
+    pub(crate) keyless: Keyless,
     /// Devices whose session failed us, until a new one is there.
     pub(crate) broken_sessions: BTreeSet<DeviceId>,
     /// Devices with a new session that has not been used to ask for what failed.
@@ -95,7 +94,7 @@ impl Memory {
             directory: Directory::default(),
             wanted_entries: BTreeSet::new(),
             wanted_keys: BTreeSet::new(),
-            keyless: HashMap::new(),
+            keyless: Keyless::default(),
             broken_sessions: BTreeSet::new(),
             fresh_sessions: BTreeSet::new(),
             changed: Changes::default(),
@@ -186,8 +185,7 @@ impl Step<'_> {
     /// Asks for a session with a device, unless it had no key to offer a short while ago. The entry that
     /// lists it must be proven under the current head: its keys are held against that.
     pub(crate) fn want_session(&mut self, device: DeviceId) {
-        let asked = self.memory.keyless.get(&device);
-        if asked.is_none_or(|at| self.context.now.saturating_since(*at) >= KEYLESS_PAUSE) {
+        if self.memory.keyless.is_due(&device, self.now()) {
             self.memory.wanted_keys.insert(device);
         }
     }
@@ -219,6 +217,3 @@ pub(crate) fn run<T>(
     view.memory.ratchets.flush(view.connection)?;
     Ok(answer)
 }
-
-/// How long to wait before asking again for the keys of a device that had none.
-const KEYLESS_PAUSE: Duration = Duration::from_secs(300);

@@ -14,7 +14,7 @@ use wardline_org::{DeviceId, Timestamp, person::PersonStatus};
 use wardline_proto::{Message, v1};
 
 use super::{
-    KEYLESS_PAUSE, Step, audience, posting,
+    Step, audience, posting,
     sealing::{AtHand, Bodies, Sealed, at_hand, freeze, may_seal, message_id_of, send_off},
 };
 use crate::{
@@ -118,6 +118,14 @@ pub(crate) fn seal_waiting(step: &mut Step<'_>) -> Result<usize, Error> {
         .connection
         .prepare_cached("SELECT count(*) FROM outbox")?
         .query_row([], |row| row.get(0))?)
+}
+
+/// Whatever waits for time to pass is looked at in the next round.
+pub(crate) fn look_again(step: &Step<'_>) -> Result<(), Error> {
+    step.connection
+        .prepare_cached("UPDATE outbox SET not_before = 0 WHERE not_before > 0")?
+        .execute([])?;
+    Ok(())
 }
 
 fn sent_before(step: &Step<'_>, draft: &Draft) -> Result<Option<MessageId>, Error> {
@@ -342,6 +350,7 @@ fn seal_first(
             .prepare_cached("DELETE FROM outbox WHERE message = ?1")?
             .execute(params![message])?;
     } else {
+        let pause = step.memory.keyless.pause(&at_hand.missing, step.now());
         step.connection
             .prepare_cached(
                 "UPDATE outbox SET content = NULL, signed = ?2, content_key = ?3, not_before = ?4
@@ -351,7 +360,7 @@ fn seal_first(
                 message,
                 sealed.signed.encode_to_vec(),
                 sealed.content.key.as_bytes(),
-                (step.now() + KEYLESS_PAUSE).as_millis()
+                (step.now() + pause).as_millis()
             ])?;
     }
     Ok(())
@@ -404,10 +413,11 @@ fn seal_rest(
             .prepare_cached("DELETE FROM outbox WHERE message = ?1")?
             .execute(params![message])?;
     } else {
-        for device in missing {
-            step.want_session(device);
+        for device in &missing {
+            step.want_session(*device);
         }
-        postpone(step, message, KEYLESS_PAUSE)?;
+        let pause = step.memory.keyless.pause(&missing, step.now());
+        postpone(step, message, pause)?;
     }
     Ok(())
 }

@@ -39,7 +39,7 @@ pub(super) fn at_hand(step: &mut Step<'_>, recipient: &Recipient) -> Result<Opti
     let missing = audience::without_session(step, &audience.devices)?;
     if missing
         .iter()
-        .any(|device| !step.memory.keyless.contains_key(device))
+        .any(|device| !step.memory.keyless.knows(device))
     {
         for device in missing {
             step.want_session(device);

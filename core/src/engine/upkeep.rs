@@ -10,7 +10,7 @@ use wardline_org::{
 };
 use wardline_proto::{Message, v1};
 
-use super::{Step, control::RECEIPTS_PURPOSE, event::Event, posting};
+use super::{Step, control::RECEIPTS_PURPOSE, event::Event, outbox, posting};
 use crate::{
     audit::Action,
     directory::{Lookup, SenderLookup, active_devices},
@@ -182,7 +182,7 @@ pub(crate) fn check_claimed(
         .difference(&ready)
         .filter(|device| !unlisted.contains(device))
     {
-        step.memory.keyless.insert(*device, step.context.now);
+        step.memory.keyless.note(*device, step.context.now);
     }
     Ok(peers)
 }
@@ -194,15 +194,13 @@ pub(crate) fn sessions_started(
 ) -> Result<(), Error> {
     if !started.is_empty() {
         // Messages that wait for a device without keys may be waiting for one of these.
-        step.connection
-            .prepare_cached("UPDATE outbox SET not_before = 0 WHERE not_before > 0")?
-            .execute([])?;
+        outbox::look_again(step)?;
     }
     for (device, session) in started {
         step.memory
             .ratchets
             .insert(step.connection, device, session)?;
-        step.memory.keyless.remove(&device);
+        step.memory.keyless.forget(&device);
         if step.memory.broken_sessions.remove(&device) {
             step.memory.fresh_sessions.insert(device);
         }
@@ -427,6 +425,8 @@ fn seal_control(
 
 /// The relay's answer to our rollback counter; answers whether the store was an old copy.
 pub(crate) fn checkpoint(step: &mut Step<'_>, highest: u64) -> Result<bool, Error> {
+    // Once for each open: what an earlier process was told of devices without keys may be old.
+    outbox::look_again(step)?;
     // Read again: another process may have moved on since the question was asked.
     if highest <= ratchets::counter(step.connection)? {
         return Ok(false);

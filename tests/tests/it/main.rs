@@ -7,6 +7,7 @@ mod conversations;
 mod delivery;
 mod directory;
 mod fuzz;
+mod keyless;
 mod network;
 mod quickstart;
 mod reopen;
