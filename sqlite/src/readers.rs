@@ -1,9 +1,6 @@
 //! Read connections, opened when needed and kept for the next reader.
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
 
@@ -19,8 +16,22 @@ pub struct Readers {
 
 struct Shared {
     open: Box<Open>,
-    idle: Mutex<Vec<Connection>>,
-    suspended: AtomicBool,
+    pool: Mutex<Pool>,
+}
+
+/// Under one lock, so that no connection comes back after the others were closed.
+#[derive(Default)]
+struct Pool {
+    idle: Vec<Connection>,
+    serving: Serving,
+}
+
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+enum Serving {
+    #[default]
+    Everybody,
+    NobodyForNow,
+    Nobody,
 }
 
 impl Readers {
@@ -28,8 +39,7 @@ impl Readers {
     pub fn new(open: impl Fn() -> Result<Connection, Error> + Send + Sync + 'static) -> Self {
         let shared = Shared {
             open: Box::new(open),
-            idle: Mutex::new(Vec::new()),
-            suspended: AtomicBool::new(false),
+            pool: Mutex::default(),
         };
         Self {
             shared: Arc::new(shared),
@@ -41,45 +51,67 @@ impl Readers {
         &self,
         query: impl FnOnce(&Connection) -> Result<T, E>,
     ) -> Result<T, E> {
-        if self.shared.suspended.load(Ordering::Acquire) {
-            return Err(Error::Suspended.into());
-        }
-        let pooled = self.idle().pop();
+        let pooled = self.pool().take()?;
         let connection = match pooled {
             Some(connection) => connection,
             None => (self.shared.open)()?,
         };
         let answer = query(&connection);
-        if !self.shared.suspended.load(Ordering::Acquire) {
-            let mut idle = self.idle();
-            if idle.len() < MOST_IDLE {
-                idle.push(connection);
-            }
-        }
+        self.pool().give_back(connection);
         answer
     }
 
     /// Closes every idle connection and refuses readers until [`Readers::resume`].
     pub fn suspend(&self) {
-        self.shared.suspended.store(true, Ordering::Release);
-        self.idle().clear();
+        self.pool().stop(Serving::NobodyForNow);
     }
 
-    /// Serves readers again.
+    /// Serves readers again, unless the pool was closed.
     pub fn resume(&self) {
-        self.shared.suspended.store(false, Ordering::Release);
+        let mut pool = self.pool();
+        if pool.serving == Serving::NobodyForNow {
+            pool.serving = Serving::Everybody;
+        }
+    }
+
+    /// Closes every idle connection and refuses readers for good.
+    pub fn close(&self) {
+        self.pool().stop(Serving::Nobody);
     }
 
     /// Drops idle connections, so that the next reader opens with what `open` uses now.
     pub fn refresh(&self) {
-        self.idle().clear();
+        self.pool().idle.clear();
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+    fn pool(&self) -> MutexGuard<'_, Pool> {
         self.shared
-            .idle
+            .pool
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pool {
+    fn take(&mut self) -> Result<Option<Connection>, Error> {
+        match self.serving {
+            Serving::Everybody => Ok(self.idle.pop()),
+            Serving::NobodyForNow => Err(Error::Suspended),
+            Serving::Nobody => Err(Error::Closed),
+        }
+    }
+
+    fn give_back(&mut self, connection: Connection) {
+        if self.serving == Serving::Everybody && self.idle.len() < MOST_IDLE {
+            self.idle.push(connection);
+        }
+    }
+
+    fn stop(&mut self, serving: Serving) {
+        if self.serving != Serving::Nobody {
+            self.serving = serving;
+        }
+        self.idle.clear();
     }
 }
 

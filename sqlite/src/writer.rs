@@ -132,9 +132,13 @@ impl<C: Companion> Writer<C> {
         self.control(Message::Resume).await
     }
 
-    /// Finishes what is queued, closes the connection and ends the thread.
+    /// Finishes what is queued, closes the connection and ends the thread. Closing twice is closing once.
     pub async fn close(&self) -> Result<(), Error> {
-        self.control(Message::Close).await
+        match self.control(Message::Close).await {
+            // The thread lets go of its connection before it stops listening.
+            Err(Error::Closed) => Ok(()),
+            closed => closed,
+        }
     }
 
     fn enqueue<T, E>(

@@ -258,8 +258,8 @@ impl Client {
         Ok(())
     }
 
-    /// Stops the loop, finishes what is being written and closes for good. Other clones of this
-    /// client answer `WL-STORE-CLOSED` from now on.
+    /// Stops the loop, finishes what is being written and closes for good. Every clone of this
+    /// client answers `WL-STORE-CLOSED` from now on; closing again, from any of them, changes nothing.
     pub async fn close(&self) -> Result<(), Error> {
         self.stop();
         self.lock();

@@ -123,7 +123,7 @@ impl<C: Companion> Store<C> {
 
     /// Finishes what is queued and closes for good.
     pub(crate) async fn close(&self) -> Result<(), StoreError> {
-        self.readers.suspend();
+        self.readers.close();
         Ok(self.writer.close().await?)
     }
 

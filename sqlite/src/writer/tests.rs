@@ -179,6 +179,16 @@ async fn closed_finishes_what_was_queued() {
 }
 
 #[tokio::test]
+async fn closing_twice_is_closing_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let writer = writer(&dir, Ledger::default());
+    writer.write(insert(1)).await.unwrap();
+    let (one, other) = tokio::join!(writer.close(), writer.close());
+    assert!(one.is_ok() && other.is_ok());
+    assert!(writer.close().await.is_ok());
+}
+
+#[tokio::test]
 async fn what_a_failed_open_says_reaches_the_caller() {
     let answer = Writer::spawn("test", None, NoCompanion, || Err(Error::ReadOnly));
     assert!(matches!(answer, Err(Error::ReadOnly)));

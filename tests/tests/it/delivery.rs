@@ -328,6 +328,19 @@ async fn an_app_waits_for_events_until_they_come_or_the_client_closes() {
     waiting.await.unwrap().unwrap_err();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn closing_a_client_again_from_any_clone_changes_nothing() {
+    let mut ward = Ward::open(&["NS-1", "DR-1"]).await;
+    let nurse = ward.phone("NS-1").await;
+    let clone = nurse.client.clone();
+    let (one, other) = tokio::join!(nurse.client.close(), clone.close());
+    one.unwrap();
+    other.unwrap();
+    nurse.client.close().await.unwrap();
+    let refused = nurse.client.sync_once().await.unwrap_err();
+    assert_eq!(refused.code(), "WL-STORE-CLOSED");
+}
+
 async fn last_event(phone: &Phone) -> EventCursor {
     let events = phone.client.events_from(EventCursor::default(), 10_000);
     let last = events.await.unwrap().last().map(|event| event.cursor);

@@ -313,7 +313,7 @@ impl Storage for SqliteStorage {
     }
 
     async fn close(&self) -> Result<(), StorageError> {
-        self.readers.suspend();
+        self.readers.close();
         self.writer.close().await?;
         drop(
             self.lock
