@@ -9,6 +9,7 @@ mod connect;
 mod house;
 mod python;
 mod report;
+mod size;
 mod steps;
 mod tools;
 
@@ -55,6 +56,8 @@ enum Chore {
     Bindings,
     /// Build the Python packages, check their types, run their tests and the example (needs Python)
     Python,
+    /// Build the library for phones and compare its size with docs/size.json (takes some minutes)
+    Size,
     /// Run the fuzz targets, each for a while (needs a nightly toolchain and cargo-fuzz)
     Fuzz(Fuzz),
     /// Run the benchmarks
@@ -111,6 +114,7 @@ fn main() -> ExitCode {
         Chore::Connect => report.run("connect", connect::check),
         Chore::Bindings => report.run("bindings", bindings::check),
         Chore::Python => report.run("python", python::check),
+        Chore::Size => report.run("size", size::check),
         Chore::Fuzz(Fuzz { seconds, targets }) => {
             report.run("fuzz", || steps::fuzz(seconds, &targets));
         }

@@ -16,7 +16,7 @@ use crate::{
     command::{cargo, program, read, root, run, watch},
     connect, house, python,
     report::{Counts, Outcome},
-    tools,
+    size, tools,
 };
 
 #[derive(Clone, Copy)]
@@ -31,11 +31,12 @@ pub(crate) enum Step {
     Connect,
     Bindings,
     Python,
+    Size,
 }
 
 impl Step {
     /// What `cargo xtask test` runs: what fails fastest comes first.
-    pub(crate) const TEST: [Self; 10] = [
+    pub(crate) const TEST: [Self; 11] = [
         Self::Format,
         Self::House,
         Self::Deny,
@@ -46,6 +47,7 @@ impl Step {
         Self::Connect,
         Self::Bindings,
         Self::Python,
+        Self::Size,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -60,6 +62,7 @@ impl Step {
             Self::Connect => "connect",
             Self::Bindings => "bindings",
             Self::Python => "python",
+            Self::Size => "size",
         }
     }
 
@@ -76,6 +79,10 @@ impl Step {
             Self::Connect => connect::check(),
             Self::Bindings => bindings::check(),
             Self::Python => python::check(),
+            Self::Size if all => size::check(),
+            Self::Size => Ok(Outcome::Skipped(
+                "takes some minutes: cargo xtask size, or cargo xtask test --all".to_owned(),
+            )),
         }
     }
 }
