@@ -1,12 +1,15 @@
 //! The organization's signing side: for backends, and for QA.
 //!
-//! * `mod.rs`: founding, restoring, publishing. `directory`: people, teams and devices.
+//! * `mod.rs`: founding, restoring, publishing. `directory`: people, teams and devices;
+//!   `roles`: who is on call. `policy`: what everybody obeys.
 //! * `secrets`: its keys. `error`: why it refuses.
 //!
 //! Phones do not have this.
 
 mod directory;
 mod error;
+mod policy;
+mod roles;
 mod secrets;
 
 use std::{sync::Arc, time::Duration};
@@ -25,6 +28,8 @@ pub use self::{
         DeviceInfo, ImportProblem, ImportReport, PersonDetails, PersonInfo, StaffRole, Team,
         TeamMember,
     },
+    policy::PolicyRules,
+    roles::{RoleAssignment, RoleLine},
     secrets::AuthoritySecrets,
 };
 use crate::{

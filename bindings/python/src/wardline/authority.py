@@ -17,7 +17,7 @@ from typing import Any
 
 from ._bridge import do, host_loop, native, run
 from .host import Transport, _log, _on, native_transport
-from .model import maybe_time, time
+from .model import maybe_time, native_time, time
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,40 @@ class CareTeam:
     members: tuple[TeamMember, ...]
     fhir_references: tuple[str, ...] = ()
     active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RoleAssignment:
+    """One turn of one person. The times are aware of their zone."""
+
+    user: str
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RoleLine:
+    """A line that people hold in turn, such as ``cardiology-on-call``."""
+
+    role: str
+    display_name: str = field(repr=False)
+    assignments: tuple[RoleAssignment, ...] = ()
+    #: Who is reached when nobody holds it, and hands open items over.
+    custodian: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRules:
+    """What an organization allows and demands; change it with :func:`dataclasses.replace`."""
+
+    #: Longest text of one message, in bytes of UTF-8.
+    max_text_bytes: int
+    #: How often a device asks for a newer head while it is in use.
+    head_refresh: timedelta
+    #: How long after a head's expiry a device may still seal for what that head says.
+    offline_limit: timedelta
+    #: For how long after sending an undelivered message may be sealed again.
+    reseal_window: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +312,62 @@ class Authority:
             )
             for team in found
         )
+
+    async def upsert_role(self, role: RoleLine) -> bool:
+        """Adds or replaces a role line. ``False`` when nothing changed."""
+        record = native.RoleLine(
+            role=role.role,
+            display_name=role.display_name,
+            assignments=[
+                native.RoleAssignment(
+                    user=turn.user, from_ms=native_time(turn.start), until_ms=native_time(turn.end)
+                )
+                for turn in role.assignments
+            ],
+            custodian=role.custodian,
+        )
+        return bool(await run(lambda: self._native.upsert_role(record)))
+
+    async def remove_role(self, role: str) -> bool:
+        """Removes a role line. ``False`` when there was none."""
+        return bool(await run(lambda: self._native.remove_role(role)))
+
+    async def roles(self) -> tuple[RoleLine, ...]:
+        """The role lines, sorted by id."""
+        found = await run(lambda: self._native.roles())
+        return tuple(
+            RoleLine(
+                role.role,
+                role.display_name,
+                tuple(
+                    RoleAssignment(turn.user, time(turn.from_ms), time(turn.until_ms))
+                    for turn in role.assignments
+                ),
+                role.custodian,
+            )
+            for role in found
+        )
+
+    async def policy(self) -> PolicyRules:
+        """The rules that are, or with the next head come, in force."""
+        rules = await run(lambda: self._native.policy())
+        return PolicyRules(
+            rules.max_text_bytes,
+            timedelta(seconds=rules.head_refresh_seconds),
+            timedelta(seconds=rules.offline_limit_seconds),
+            timedelta(seconds=rules.reseal_window_seconds),
+        )
+
+    async def set_policy(self, rules: PolicyRules) -> int:
+        """Puts other rules in force with the next head; returns the version of the policy that has
+        them."""
+        record = native.PolicyRules(
+            max_text_bytes=rules.max_text_bytes,
+            head_refresh_seconds=round(rules.head_refresh.total_seconds()),
+            offline_limit_seconds=round(rules.offline_limit.total_seconds()),
+            reseal_window_seconds=round(rules.reseal_window.total_seconds()),
+        )
+        return int(await run(lambda: self._native.set_policy(record)))
 
     async def import_fhir(self, folder: str | os.PathLike[str]) -> ImportReport:
         """Takes people and care teams over from a folder of FHIR R4 bulk NDJSON. Nothing that tells of

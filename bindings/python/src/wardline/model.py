@@ -299,6 +299,10 @@ def time(millis: int) -> datetime:
     return _EPOCH + timedelta(milliseconds=millis)
 
 
+def native_time(moment: datetime) -> int:
+    return round((moment - _EPOCH) / timedelta(milliseconds=1))
+
+
 def maybe_time(millis: int | None) -> datetime | None:
     return None if millis is None else time(millis)
 

@@ -1,0 +1,52 @@
+//! What an organization allows and demands.
+//!
+//! Rules that this version does not know stay as they are when another policy is put in force. Obeying the rules
+//! is the devices' concern.
+
+use super::Authority;
+use crate::error::WardlineError;
+
+/// The rules of a policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Record)]
+pub struct PolicyRules {
+    /// Longest text of one message, in bytes of UTF-8; 1 to 1,048,576.
+    pub max_text_bytes: u32,
+    /// How often a device asks for a newer head while it is in use; 5 seconds to an hour.
+    pub head_refresh_seconds: u32,
+    /// How long after a head's expiry a device may still seal for what that head says; up to 30 days.
+    pub offline_limit_seconds: u32,
+    /// For how long after sending an undelivered message may be sealed again; up to 30 days.
+    pub reseal_window_seconds: u32,
+}
+
+#[uniffi::export]
+impl Authority {
+    /// The rules that are, or with the next head come, in force.
+    pub async fn policy(&self) -> Result<PolicyRules, WardlineError> {
+        self.with(|authority, _| {
+            let policy = authority.policy();
+            Ok(PolicyRules {
+                max_text_bytes: policy.max_text_bytes,
+                head_refresh_seconds: policy.head_refresh_seconds,
+                offline_limit_seconds: policy.offline_limit_seconds,
+                reseal_window_seconds: policy.reseal_window_seconds,
+            })
+        })
+        .await
+    }
+
+    /// Puts other rules in force with the next head; answers the version of the policy that has them.
+    pub async fn set_policy(&self, rules: PolicyRules) -> Result<u64, WardlineError> {
+        self.with(move |authority, _| {
+            let mut policy = authority.policy().clone();
+            policy.version = policy.version.saturating_add(1);
+            policy.max_text_bytes = rules.max_text_bytes;
+            policy.head_refresh_seconds = rules.head_refresh_seconds;
+            policy.offline_limit_seconds = rules.offline_limit_seconds;
+            policy.reseal_window_seconds = rules.reseal_window_seconds;
+            authority.set_policy(&policy)?;
+            Ok(policy.version)
+        })
+        .await
+    }
+}
