@@ -1,0 +1,239 @@
+/*
+ * Events, views that follow, giving up, closing during a call.
+ */
+package dev.wardline
+
+import kotlinx.coroutines.CompletableDeferred
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.TimeoutCancellationException
+import kotlinx.coroutines.async
+import kotlinx.coroutines.awaitAll
+import kotlinx.coroutines.cancelAndJoin
+import kotlinx.coroutines.delay
+import kotlinx.coroutines.flow.filterIsInstance
+import kotlinx.coroutines.flow.first
+import kotlinx.coroutines.flow.map
+import kotlinx.coroutines.flow.take
+import kotlinx.coroutines.flow.toList
+import kotlinx.coroutines.isActive
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.newSingleThreadContext
+import kotlinx.coroutines.withContext
+import kotlinx.coroutines.withTimeout
+import kotlinx.coroutines.yield
+import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertFalse
+import org.junit.jupiter.api.Assertions.assertInstanceOf
+import org.junit.jupiter.api.Assertions.assertTrue
+import org.junit.jupiter.api.Test
+
+class WaitingTest {
+    @Test
+    fun `events come in order and again until they are confirmed`() = onWard { ward ->
+        val nurse = ward.enroll("NS-1")
+        val doctor = ward.enroll("DR-1")
+        val sent = nurse.client.send(Person("DR-1"), "one", Priority.URGENT)
+        ward.settle(nurse, doctor)
+        val found = doctor.client.eventsFrom()
+        assertFalse(found.any { it is UnknownEvent })
+        assertInstanceOf(DirectoryChanged::class.java, found.first())
+        val arrived = found.filterIsInstance<MessageArrived>().single()
+        assertEquals(sent to Priority.URGENT, arrived.message to arrived.tier)
+        val own = nurse.client.eventsFrom()
+        assertTrue(own.any { it is MessageSent && it.message == sent })
+        assertTrue(own.any { it is DeliveryChanged && it.user == "DR-1" })
+
+        assertEquals(found, doctor.client.eventsFrom())
+        doctor.client.confirm(found.last())
+        assertEquals(emptyList<Event>(), doctor.client.eventsFrom())
+    }
+
+    @Test
+    fun `the flow confirms what was dealt with`() = onWard { ward ->
+        val nurse = ward.enroll("NS-1")
+        val doctor = ward.enroll("DR-1")
+        nurse.client.start()
+        doctor.client.start()
+        val listening = async {
+            doctor.client.events(batch = 1).filterIsInstance<MessageArrived>().map { it.message }.take(3).toList()
+        }
+        val sent = List(3) { nurse.client.send(Person("DR-1"), "number $it") }
+        assertEquals(sent, withTimeout(20_000) { listening.await() })
+        // The collector ended in the middle of the last one: it comes again.
+        val again = doctor.client.eventsFrom().filterIsInstance<MessageArrived>().map { it.message }
+        assertEquals(sent.takeLast(1), again)
+    }
+
+    @Test
+    fun `a flow ends when the client is closed`() = onWard { ward ->
+        val nurse = ward.enroll("NS-1")
+        val listening = launch { nurse.client.events().collect { } }
+        val batches = launch { nurse.client.eventBatches(confirm = false).collect { } }
+        val conversation = nurse.client.conversation(Person("DR-1"))
+        val watching = launch { nurse.client.observe(conversation).collect { } }
+        delay(100)
+        nurse.client.shutdown()
+        withTimeout(5000) { listOf(listening, batches, watching).forEach { it.join() } }
+        assertFalse(listening.isCancelled || batches.isCancelled || watching.isCancelled)
+    }
+
+    @Test
+    fun `a view follows its conversation`() = onWard { ward ->
+        val nurse = ward.enroll("NS-1")
+        val doctor = ward.enroll("DR-1")
+        val conversation = doctor.client.conversation(Person("NS-1"))
+        doctor.client.follow(conversation, size = 10).use { view ->
+            assertEquals(TimelineSnapshot(emptyList(), 0), view.snapshot)
+            val sent = nurse.client.send(Person("DR-1"), "look here")
+            nurse.client.syncOnce()
+            val waiting = async { view.changed() }
+            doctor.client.syncOnce()
+            val added = withTimeout(5000) { waiting.await() }
+            assertEquals(listOf(sent), added.added.map { it.id })
+            assertEquals(1, added.unread)
+            assertEquals(listOf("look here"), view.snapshot.messages.map { it.text })
+            doctor.client.markRead(sent)
+            val read = withTimeout(5000) { view.changed() }
+            assertEquals(listOf(sent), read.updated.map { it.id })
+            assertEquals(0, view.snapshot.unread)
+        }
+    }
+
+    @Test
+    fun `an observed conversation shows its newest state`() = onWard { ward ->
+        val nurse = ward.enroll("NS-1")
+        val conversation = nurse.client.conversation(Person("DR-1"))
+        val first = CompletableDeferred<Unit>()
+        val watching = async {
+            nurse.client.observe(conversation).first { shown ->
+                first.complete(Unit)
+                shown.messages.size == 3
+            }
+        }
+        first.await()
+        repeat(3) { nurse.client.send(Person("DR-1"), "number $it") }
+        assertEquals(3, withTimeout(5000) { watching.await() }.messages.size)
+    }
+
+    @Test
+    fun `giving up a wait loses no change`() = onWard { ward ->
+        val nurse = ward.enroll("NS-1")
+        val view = nurse.client.follow(nurse.client.conversation(Person("DR-1")), size = 100)
+        repeat(30) {
+            val waiting = launch { view.changed() }
+            yield()
+            nurse.client.send(Person("DR-1"), "number $it")
+            waiting.cancelAndJoin()
+        }
+        while (view.snapshot.messages.size < 30) withTimeout(5000) { view.changed() }
+    }
+
+    @Test
+    fun `a view ends with the lock and with the client and by itself`() = onWard { ward ->
+        val nurse = ward.enroll("NS-1")
+        val conversation = nurse.client.conversation(Person("DR-1"))
+        val view = nurse.client.follow(conversation)
+        val other = nurse.client.follow(conversation)
+        nurse.client.lock()
+        val locked = async { runCatching { view.changed() } }
+        delay(50)
+        nurse.client.send(Person("DR-1"), "written by somebody who may not read")
+        assertInstanceOf(LockedException::class.java, withTimeout(5000) { locked.await() }.exceptionOrNull())
+        nurse.client.unlock(Passphrase(WORDS))
+        assertEquals(1, withTimeout(5000) { view.changed() }.added.size)
+
+        val changes = launch { other.changes().collect { } }
+        val cancelled = async { runCatching { other.changed() } }
+        delay(50)
+        other.close()
+        withTimeout(5000) { changes.join() }
+        assertInstanceOf(WaitCancelledException::class.java, cancelled.await().exceptionOrNull())
+
+        val closed = async { runCatching { view.changed() } }
+        delay(50)
+        nurse.client.shutdown()
+        assertInstanceOf(ClosedException::class.java, withTimeout(5000) { closed.await() }.exceptionOrNull())
+    }
+
+    @Test
+    fun `a cancelled call is given up and the client goes on`() = onWard { ward ->
+        val nurse = ward.enroll("NS-1")
+        val last = nurse.client.eventsFrom().last().cursor
+        val waiting = launch { nurse.client.nextEvents(last) }
+        delay(50)
+        waiting.cancelAndJoin()
+        refused<TimeoutCancellationException> { withTimeout(50) { nurse.client.nextEvents(last) } }
+        nurse.client.send(Person("DR-1"), "still alive")
+        assertEquals(listOf("still alive"), nurse.texts("DR-1"))
+    }
+
+    @Test
+    fun `cancelling reaches the transport`() = onWard { ward ->
+        val carrier = Carrier(ward.relay.transport())
+        val nurse = ward.enroll("NS-1", carrier)
+        carrier.mischief = { hang() }
+        val calls = carrier.calls.get()
+        val round = launch { nurse.client.syncOnce() }
+        until { carrier.calls.get() > calls }
+        assertEquals(0, carrier.gaveUp.get())
+        round.cancelAndJoin()
+        until { carrier.gaveUp.get() == 1 }
+    }
+
+    @Test
+    @OptIn(kotlinx.coroutines.DelicateCoroutinesApi::class, kotlinx.coroutines.ExperimentalCoroutinesApi::class)
+    fun `the thread of the caller is never blocked`() = onWard { ward ->
+        val nurse = ward.enroll("NS-1")
+        newSingleThreadContext("main thread of an app").use { main ->
+            var longest = 0L
+            val work = withContext(main) {
+                val watching = launch {
+                    while (isActive) {
+                        val before = System.nanoTime()
+                        delay(1)
+                        longest = maxOf(longest, System.nanoTime() - before)
+                    }
+                }
+                repeat(20) { nurse.client.send(Person("DR-1"), "number $it") }
+                watching.cancelAndJoin()
+            }
+            // Generous: it must only never be the time that Argon2id or a slow disk takes on this thread.
+            assertTrue(longest < 250_000_000) { "${longest / 1_000_000} ms $work" }
+        }
+    }
+
+    @Test
+    fun `closing during calls ends them with an error or success`() = onWard { ward ->
+        val nurse = ward.enroll("NS-1")
+        val doctor = ward.enroll("DR-1")
+        nurse.client.start()
+        val calls = List(40) { number ->
+            async(Dispatchers.Default) { runCatching { nurse.client.send(Person("DR-1"), "number $number") } }
+        }
+        val round = async { runCatching { nurse.client.syncOnce() } }
+        delay(5)
+        withTimeout(10_000) { nurse.client.shutdown() }
+        val answers = withTimeout(10_000) { calls.awaitAll() + round.await() }
+        for (error in answers.mapNotNull { it.exceptionOrNull() }) {
+            assertInstanceOf(ClosedException::class.java, error)
+        }
+        val taken = answers.take(40).mapNotNull { it.getOrNull() as String? }.toSet()
+
+        ward.reopen(nurse)
+        ward.settle(nurse, doctor)
+        val arrived = doctor.page("NS-1").map { it.id }
+        assertTrue(arrived.containsAll(taken))
+        assertEquals(arrived.size, arrived.toSet().size)
+    }
+
+    @Test
+    fun `calls after close are refused`() = onWard { ward ->
+        val nurse = ward.enroll("NS-1")
+        nurse.client.close()
+        nurse.client.close()
+        assertTrue(nurse.client.isClosed && nurse.client.isLocked)
+        val refused = refused<ClosedException> { nurse.client.send(Person("DR-1"), "too late") }
+        assertEquals("WL-CLOSED", refused.code)
+        refused<ClosedException> { nurse.client.start() }
+    }
+}

@@ -1,0 +1,316 @@
+/*
+ * One device of one person.
+ *
+ * What goes in and out stands in Model.kt and Events.kt, errors in Errors.kt; the work is done in the native library.
+ */
+package dev.wardline
+
+import dev.wardline.internal.delivery
+import dev.wardline.internal.event
+import dev.wardline.internal.lowered
+import dev.wardline.internal.message
+import dev.wardline.internal.messages
+import dev.wardline.internal.native
+import dev.wardline.internal.number
+import dev.wardline.internal.pending
+import kotlinx.coroutines.NonCancellable
+import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.flow
+import kotlinx.coroutines.runBlocking
+import kotlinx.coroutines.withContext
+import dev.wardline.ffi.Client as NativeClient
+import dev.wardline.ffi.Draft as NativeDraft
+import dev.wardline.ffi.RelayResponse as NativeResponse
+
+/**
+ * One device of one person: its store, its keys, its line to the relay.
+ *
+ * Open it with [open] or [enroll] and keep one for each device. Every method may be called from any thread and any
+ * coroutine; suspending ones never block the thread they are called on, and cancelling their coroutine gives the call
+ * up. What is sent is durable when [send] returns; [start] or [syncOnce] carry it.
+ *
+ * Java callers: [dev.wardline.future.FutureClient].
+ */
+public class Client internal constructor(private val inside: NativeClient) : AutoCloseable {
+    /** The person this device belongs to. */
+    public val user: String get() = native { inside.user() }
+
+    /** This device. */
+    public val device: String get() = native { inside.device() }
+
+    // Writing and reading.
+
+    /**
+     * Takes a message and returns its id: it is on disk then and will be sent, whatever happens to the process or the
+     * network.
+     *
+     * Sending twice with one [idempotencyKey] (at most 128 bytes) sends once, also after a restart: use one where the
+     * coroutine may be cancelled, because then it is not known whether the message was taken.
+     *
+     * @throws SendException when the message was not taken; nothing was kept of it.
+     */
+    public suspend fun send(
+        recipient: Recipient,
+        text: String,
+        priority: Priority = Priority.ROUTINE,
+        patient: Patient? = null,
+        idempotencyKey: String? = null,
+    ): String = native {
+        inside.send(
+            NativeDraft(recipient.lowered(), text, priority.lowered(), patient?.lowered(), idempotencyKey),
+        )
+    }
+
+    /** The conversation that this person shares with a recipient. */
+    public fun conversation(recipient: Recipient): String = native { inside.conversation(recipient.lowered()) }
+
+    /**
+     * A page of a conversation, ending before [before] or with the newest message.
+     *
+     * @throws LockedException when nobody may read.
+     */
+    public suspend fun timeline(conversation: String, before: Long? = null, size: Int = PAGE): Page = native {
+        val page = inside.timeline(conversation, before, number("size", size))
+        Page(messages(page.messages), page.before)
+    }
+
+    /** How a message of this device stands with everybody it went to. */
+    public suspend fun deliveries(message: String): List<PersonDelivery> = native {
+        inside.deliveries(message).map(::delivery)
+    }
+
+    /**
+     * Notes that a person has opened messages, here; their authors get a signed receipt. A preview in a notification is
+     * not an opening.
+     */
+    public suspend fun markRead(messages: List<String>): Unit = native { inside.markRead(messages) }
+
+    /** [markRead], of messages one by one. */
+    public suspend fun markRead(vararg messages: String): Unit = markRead(messages.asList())
+
+    /** How many messages of a conversation nobody has opened yet. */
+    public suspend fun unread(conversation: String): Long = native { inside.unread(conversation).toLong() }
+
+    /** Looks for messages: all words must occur, the last one may be unfinished. Newest first. */
+    public suspend fun search(
+        text: String,
+        conversation: String? = null,
+        before: Long? = null,
+        limit: Int = PAGE,
+    ): List<Message> = native {
+        inside.search(text, conversation, before, number("limit", limit)).map(::message)
+    }
+
+    /** Keeps what somebody has begun to write; an empty text removes it. */
+    public suspend fun saveDraft(recipient: Recipient, text: String): Unit = native {
+        inside.saveDraft(recipient.lowered(), text)
+    }
+
+    /** What somebody has begun to write. */
+    public suspend fun draft(conversation: String): String? = native { inside.draft(conversation) }
+
+    // Live views.
+
+    /** Follows the newest [size] messages of a conversation. Close the view when it is no longer shown. */
+    public suspend fun follow(conversation: String, size: Int = PAGE): TimelineView = native {
+        TimelineView(inside.follow(conversation, number("size", size)))
+    }
+
+    /**
+     * The newest [size] messages of a conversation: what they are now, and again whenever they change.
+     *
+     * A slow collector misses intermediate states, never the last one. The flow ends when the client is closed, and with
+     * [LockedException] at the first change after the client was locked: collect again after [unlock].
+     */
+    public fun observe(conversation: String, size: Int = PAGE): Flow<TimelineSnapshot> = flow {
+        untilClosed {
+            follow(conversation, size).use { view ->
+                while (true) {
+                    emit(view.snapshot)
+                    view.changed()
+                }
+            }
+        }
+    }
+
+    // What the app is told.
+
+    /**
+     * What happens, oldest first, pulled from the library in batches of [batch]. It ends when the client is closed.
+     *
+     * Events come at least once. Those of a batch are confirmed when the collector has taken all of them, and come again
+     * when it ends before. With a `buffer` between, a collector has "taken" what it has not seen: pass
+     * `confirm = false` then, and call [confirm] when an event has been dealt with.
+     *
+     * One collector is enough for a device. Several see the same events, unless another one has confirmed them.
+     */
+    public fun events(batch: Int = BATCH, confirm: Boolean = true): Flow<Event> = flow {
+        eventBatches(batch, confirm).collect { events -> events.forEach { emit(it) } }
+    }
+
+    /** [events], a batch at a time, for apps that deal with many in one transaction of their own. */
+    public fun eventBatches(batch: Int = BATCH, confirm: Boolean = true): Flow<List<Event>> = flow {
+        var cursor = 0L
+        untilClosed {
+            while (true) {
+                val events = nextEvents(cursor, batch)
+                val last = events.lastOrNull() ?: continue
+                emit(events)
+                if (confirm) confirm(last)
+                cursor = last.cursor
+            }
+        }
+    }
+
+    /** The events after a cursor (0 at first) that are there now, oldest first, at most [limit]. */
+    public suspend fun eventsFrom(cursor: Long = 0, limit: Int = BATCH): List<Event> = native {
+        inside.eventsFrom(number("cursor", cursor), number("limit", limit)).map(::event)
+    }
+
+    /** Waits until there are events after a cursor (0 at first) and returns them, oldest first, at most [limit]. */
+    public suspend fun nextEvents(cursor: Long = 0, limit: Int = BATCH): List<Event> = native {
+        inside.nextEvents(number("cursor", cursor), number("limit", limit), null).map(::event)
+    }
+
+    /** Confirms an event and all before it: they will not come again. */
+    public suspend fun confirm(event: Event): Unit = native {
+        inside.confirmEvents(number("event", event.cursor))
+    }
+
+    // The line to the relay.
+
+    /**
+     * Starts the loop: messages arrive by long poll, what is sent leaves at once, failures are retried with growing
+     * pauses. A second call does nothing.
+     */
+    public fun start(): Unit = native { inside.start() }
+
+    /** Stops the loop. */
+    public fun stop(): Unit = native { inside.stop() }
+
+    /** One full round: sends what can be sent, fetches everything that waits, sends receipts. */
+    public suspend fun syncOnce(): Round = native {
+        val round = inside.syncOnce()
+        Round(round.posted.toLong(), round.received.toLong(), round.waiting.toLong())
+    }
+
+    /** What to ask the relay now, for a host that carries calls itself. */
+    public suspend fun pendingRequests(): List<PendingRequest> = native { inside.pendingRequests().map(::pending) }
+
+    /** Takes in the answer to a pending request, named by its id. */
+    public suspend fun complete(request: String, response: RelayResponse): Unit = native {
+        inside.complete(request, NativeResponse(response.status.toUShort(), response.body))
+    }
+
+    // Keys.
+
+    /** Whether nobody can read. A closed client is locked. */
+    public val isLocked: Boolean get() = native { inside.isLocked() }
+
+    /**
+     * Opens what a person reads; returns how many wrong passphrases were tried since the last right one. Costs about a
+     * second on a phone.
+     *
+     * @throws PassphraseException when the passphrase is wrong.
+     */
+    public suspend fun unlock(passphrase: Passphrase): Int = native { inside.unlock(passphrase.inside).toInt() }
+
+    /** Drops the reading keys and closes the search index. Receiving goes on. */
+    public fun lock(): Unit = native { inside.lock() }
+
+    /** Replaces the passphrase; messages stay as they are. */
+    public suspend fun changePassphrase(old: Passphrase, new: Passphrase): Unit = native {
+        inside.changePassphrase(old.inside, new.inside)
+    }
+
+    /** Encrypts the store anew under a new inbox key. */
+    public suspend fun rekey(): Unit = native { inside.rekey() }
+
+    // Its life.
+
+    /** Finishes what is being written and lets go of every file, so that the system may suspend the process. */
+    public suspend fun suspend(): Unit = native { inside.suspend() }
+
+    /** Takes up the files again after [suspend]. */
+    public suspend fun resume(): Unit = native { inside.resume() }
+
+    /**
+     * Checks the chain of audit records on this device; returns the first record that does not follow from the one
+     * before it, or null.
+     */
+    public suspend fun checkAudit(): Long? = native { inside.checkAudit() }
+
+    /**
+     * Stops the loop, finishes what is being written, closes the store and lets go of the transport and the key store.
+     * Calls under way throw [ClosedException]. It is carried to its end also when the coroutine is cancelled. Closing
+     * twice is closing once.
+     */
+    public suspend fun shutdown(): Unit = withContext(NonCancellable) {
+        try {
+            native { inside.shutdown() }
+        } catch (_: ClosedException) {
+            // The library was stopped before, because the process ends: nothing is open any more.
+        }
+    }
+
+    /** [shutdown] for `use` and try-with-resources: blocks the thread, usually for some milliseconds. */
+    override fun close(): Unit = runBlocking { shutdown() }
+
+    /** Whether it was closed. */
+    public val isClosed: Boolean get() = native { inside.isShutDown() }
+
+    /** Shows whether it is open, and not whose it is. */
+    override fun toString(): String = if (isClosed) "Client(closed)" else "Client(open)"
+
+    /** How a client comes to be. */
+    public companion object {
+        /**
+         * Opens a device that was enrolled in this folder. The client is locked: it receives, and nobody can read.
+         *
+         * @throws EnrollmentException when there is no device in the folder.
+         */
+        @JvmSynthetic
+        public suspend fun open(config: Config): Client = native {
+            Client(NativeClient.open(config.lowered(), config.transport.lowered(), config.keyStore.lowered()))
+        }
+
+        /**
+         * Makes a new device of a person and asks the organization to list it. The client is unlocked.
+         *
+         * [ticket] is the one-use ticket that the organization's backend minted for this person. When the relay could
+         * not be asked, call it again on the same folder with the same passphrase.
+         */
+        @JvmSynthetic
+        public suspend fun enroll(
+            config: Config,
+            user: String,
+            ticket: String,
+            passphrase: Passphrase,
+            label: String = "device",
+        ): Client = native {
+            Client(
+                NativeClient.enroll(
+                    config.lowered(),
+                    config.transport.lowered(),
+                    config.keyStore.lowered(),
+                    user,
+                    label,
+                    ticket,
+                    passphrase.inside,
+                ),
+            )
+        }
+
+        private const val PAGE = 50
+        private const val BATCH = 100
+    }
+}
+
+/** Runs until it ends, or until the client is closed. */
+internal suspend inline fun untilClosed(work: () -> Unit) {
+    try {
+        work()
+    } catch (_: ClosedException) {
+        // The end of what can be told.
+    }
+}

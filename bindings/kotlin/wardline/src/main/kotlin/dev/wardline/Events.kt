@@ -1,0 +1,99 @@
+/*
+ * What the app is told, at least once. How it is asked for stands in Client.kt.
+ */
+package dev.wardline
+
+import java.time.Instant
+
+/** Something the app should know. */
+public sealed interface Event {
+    /** Its place in the stream: confirm up to here when it has been dealt with. */
+    public val cursor: Long
+
+    /** When it happened, by this device's clock. */
+    public val at: Instant
+}
+
+/**
+ * A message is on this device's disk.
+ *
+ * @property message the message.
+ * @property conversation its conversation.
+ * @property tier how loudly to tell.
+ */
+public data class MessageArrived(
+    override val cursor: Long,
+    override val at: Instant,
+    val message: String,
+    val conversation: String,
+    val tier: Priority,
+) : Event
+
+/**
+ * The relay has a message of ours for every device it could be sealed for so far.
+ *
+ * @property message the message.
+ * @property conversation its conversation.
+ */
+public data class MessageSent(
+    override val cursor: Long,
+    override val at: Instant,
+    val message: String,
+    val conversation: String,
+) : Event
+
+/**
+ * A person's device signed for a message of ours, or the relay refused it for one.
+ *
+ * @property message the message.
+ * @property user the person.
+ */
+public data class DeliveryChanged(
+    override val cursor: Long,
+    override val at: Instant,
+    val message: String,
+    val user: String,
+) : Event
+
+/**
+ * A message was read on another device of the same person.
+ *
+ * @property message the message.
+ */
+public data class ReadElsewhere(override val cursor: Long, override val at: Instant, val message: String) : Event
+
+/**
+ * An envelope did not open.
+ *
+ * @property code the stable code of the cause, such as `WL-OPEN-UNDECRYPTABLE`.
+ * @property healing whether its sender was asked for it again.
+ */
+public data class EnvelopeRefused(
+    override val cursor: Long,
+    override val at: Instant,
+    val code: String,
+    val healing: Boolean,
+) : Event
+
+/**
+ * There is a newer directory head.
+ *
+ * @property version its version.
+ */
+public data class DirectoryChanged(override val cursor: Long, override val at: Instant, val version: Long) : Event
+
+/**
+ * The relay showed a directory that is not believed; what was believed before stays.
+ *
+ * @property code the stable code of the cause; `WL-DIRECTORY-FORK` is evidence of a split view.
+ */
+public data class DirectoryRefused(override val cursor: Long, override val at: Instant, val code: String) : Event
+
+/** This store is older than what the relay has seen of it: a copy was restored. */
+public data class StoreRolledBack(override val cursor: Long, override val at: Instant) : Event
+
+/** The organization has revoked this device. */
+public data class DeviceRevoked(override val cursor: Long, override val at: Instant) : Event
+
+/** Something that this version of the package has no word for. Update it. */
+public data class UnknownEvent(override val cursor: Long, override val at: Instant) : Event

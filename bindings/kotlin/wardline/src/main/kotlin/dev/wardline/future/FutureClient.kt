@@ -1,0 +1,216 @@
+/*
+ * A client for Java: what suspends in Kotlin is a CompletableFuture here.
+ *
+ * Adds nothing to what Client does and says nothing twice: the contract of each method stands there.
+ */
+package dev.wardline.future
+
+import dev.wardline.Client
+import dev.wardline.Config
+import dev.wardline.Event
+import dev.wardline.Message
+import dev.wardline.Page
+import dev.wardline.Passphrase
+import dev.wardline.Patient
+import dev.wardline.PendingRequest
+import dev.wardline.PersonDelivery
+import dev.wardline.Priority
+import dev.wardline.Recipient
+import dev.wardline.RelayResponse
+import dev.wardline.Round
+import dev.wardline.TimelineSnapshot
+import kotlinx.coroutines.CancellationException
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.Job
+import kotlinx.coroutines.SupervisorJob
+import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.future.future
+import kotlinx.coroutines.launch
+import java.util.concurrent.CompletableFuture
+import java.util.function.Consumer
+
+/**
+ * [Client] for Java callers. Futures complete on a thread of the default dispatcher, with a
+ * [dev.wardline.WardlineException] when they fail; cancelling one gives the call up.
+ *
+ * @property client the client that does the work.
+ */
+public class FutureClient(public val client: Client) : AutoCloseable {
+    /** The person this device belongs to. */
+    public val user: String get() = client.user
+
+    /** This device. */
+    public val device: String get() = client.device
+
+    /** Whether nobody can read. */
+    public val isLocked: Boolean get() = client.isLocked
+
+    /** Whether it was closed. */
+    public val isClosed: Boolean get() = client.isClosed
+
+    /** See [Client.send]. */
+    @JvmOverloads
+    public fun send(
+        recipient: Recipient,
+        text: String,
+        priority: Priority = Priority.ROUTINE,
+        patient: Patient? = null,
+        idempotencyKey: String? = null,
+    ): CompletableFuture<String> = later { client.send(recipient, text, priority, patient, idempotencyKey) }
+
+    /** See [Client.conversation]. */
+    public fun conversation(recipient: Recipient): String = client.conversation(recipient)
+
+    /** See [Client.timeline]. */
+    @JvmOverloads
+    public fun timeline(conversation: String, before: Long? = null, size: Int = 50): CompletableFuture<Page> =
+        later { client.timeline(conversation, before, size) }
+
+    /** See [Client.deliveries]. */
+    public fun deliveries(message: String): CompletableFuture<List<PersonDelivery>> =
+        later { client.deliveries(message) }
+
+    /** See [Client.markRead]. */
+    public fun markRead(messages: List<String>): CompletableFuture<Void?> = done { client.markRead(messages) }
+
+    /** See [Client.unread]. */
+    public fun unread(conversation: String): CompletableFuture<Long> = later { client.unread(conversation) }
+
+    /** See [Client.search]. */
+    @JvmOverloads
+    public fun search(
+        text: String,
+        conversation: String? = null,
+        before: Long? = null,
+        limit: Int = 50,
+    ): CompletableFuture<List<Message>> = later { client.search(text, conversation, before, limit) }
+
+    /** See [Client.saveDraft]. */
+    public fun saveDraft(recipient: Recipient, text: String): CompletableFuture<Void?> =
+        done { client.saveDraft(recipient, text) }
+
+    /** See [Client.draft]. */
+    public fun draft(conversation: String): CompletableFuture<String?> = later { client.draft(conversation) }
+
+    /**
+     * [Client.observe]: calls [listener] with what the conversation shows now, and whenever it changes. Ends when the
+     * returned handle is closed, and when the client is; [failed] hears why when it ends otherwise.
+     */
+    @JvmOverloads
+    public fun observe(
+        conversation: String,
+        size: Int = 50,
+        listener: Consumer<TimelineSnapshot>,
+        failed: Consumer<Throwable> = IGNORED,
+    ): AutoCloseable = subscribe(client.observe(conversation, size), listener, failed)
+
+    /**
+     * [Client.events]: calls [listener] with each event, one after the other. An event counts as dealt with when the
+     * listener has returned. Ends when the returned handle is closed, and when the client is; [failed] hears why when it
+     * ends otherwise, for example because the listener threw.
+     */
+    @JvmOverloads
+    public fun events(listener: Consumer<Event>, failed: Consumer<Throwable> = IGNORED): AutoCloseable =
+        subscribe(client.events(), listener, failed)
+
+    /** See [Client.eventsFrom]. */
+    public fun eventsFrom(cursor: Long, limit: Int): CompletableFuture<List<Event>> =
+        later { client.eventsFrom(cursor, limit) }
+
+    /** See [Client.nextEvents]. */
+    public fun nextEvents(cursor: Long, limit: Int): CompletableFuture<List<Event>> =
+        later { client.nextEvents(cursor, limit) }
+
+    /** See [Client.confirm]. */
+    public fun confirm(event: Event): CompletableFuture<Void?> = done { client.confirm(event) }
+
+    /** See [Client.start]. */
+    public fun start(): Unit = client.start()
+
+    /** See [Client.stop]. */
+    public fun stop(): Unit = client.stop()
+
+    /** See [Client.syncOnce]. */
+    public fun syncOnce(): CompletableFuture<Round> = later { client.syncOnce() }
+
+    /** See [Client.pendingRequests]. */
+    public fun pendingRequests(): CompletableFuture<List<PendingRequest>> = later { client.pendingRequests() }
+
+    /** See [Client.complete]. */
+    public fun complete(request: String, response: RelayResponse): CompletableFuture<Void?> =
+        done { client.complete(request, response) }
+
+    /** See [Client.unlock]. */
+    public fun unlock(passphrase: Passphrase): CompletableFuture<Int> = later { client.unlock(passphrase) }
+
+    /** See [Client.lock]. */
+    public fun lock(): Unit = client.lock()
+
+    /** See [Client.changePassphrase]. */
+    public fun changePassphrase(old: Passphrase, new: Passphrase): CompletableFuture<Void?> =
+        done { client.changePassphrase(old, new) }
+
+    /** See [Client.rekey]. */
+    public fun rekey(): CompletableFuture<Void?> = done { client.rekey() }
+
+    /** See [Client.suspend]. */
+    public fun suspend(): CompletableFuture<Void?> = done { client.suspend() }
+
+    /** See [Client.resume]. */
+    public fun resume(): CompletableFuture<Void?> = done { client.resume() }
+
+    /** See [Client.checkAudit]. */
+    public fun checkAudit(): CompletableFuture<Long?> = later { client.checkAudit() }
+
+    /** See [Client.shutdown]. */
+    public fun shutdown(): CompletableFuture<Void?> = done { client.shutdown() }
+
+    /** [shutdown] for try-with-resources: blocks the thread, usually for some milliseconds. */
+    override fun close(): Unit = client.close()
+
+    private fun <T : Any> subscribe(flow: Flow<T>, listener: Consumer<T>, failed: Consumer<Throwable>): AutoCloseable {
+        // A listener may block.
+        val job: Job = SCOPE.launch(Dispatchers.IO) {
+            try {
+                flow.collect { listener.accept(it) }
+            } catch (error: Throwable) {
+                if (error !is CancellationException) failed.accept(error)
+            }
+        }
+        return AutoCloseable { job.cancel() }
+    }
+
+    /** How a client comes to be. */
+    public companion object {
+        /** See [Client.open]. */
+        @JvmStatic
+        public fun open(config: Config): CompletableFuture<FutureClient> = later { FutureClient(Client.open(config)) }
+
+        /** See [Client.enroll]. */
+        @JvmStatic
+        @JvmOverloads
+        public fun enroll(
+            config: Config,
+            user: String,
+            ticket: String,
+            passphrase: Passphrase,
+            label: String = "device",
+        ): CompletableFuture<FutureClient> =
+            later { FutureClient(Client.enroll(config, user, ticket, passphrase, label)) }
+
+        private val IGNORED = Consumer<Throwable> { }
+    }
+}
+
+/** Runs it and completes a future with what it returns; cancelling the future cancels it. */
+internal fun <T> later(work: suspend () -> T): CompletableFuture<T> = SCOPE.future { work() }
+
+/** [later], for what returns nothing. */
+internal fun done(work: suspend () -> Unit): CompletableFuture<Void?> = later {
+    work()
+    null
+}
+
+/** Of the library's whole life: single calls fail alone. */
+private val SCOPE = CoroutineScope(SupervisorJob() + Dispatchers.Default)

@@ -1,0 +1,173 @@
+/*
+ * Values of this package for those of the native library, and the other way round.
+ */
+package dev.wardline.internal
+
+import dev.wardline.Config
+import dev.wardline.DeliveryChanged
+import dev.wardline.DeliveryState
+import dev.wardline.DeviceDelivery
+import dev.wardline.DeviceRevoked
+import dev.wardline.Direction
+import dev.wardline.DirectoryChanged
+import dev.wardline.DirectoryRefused
+import dev.wardline.EnvelopeRefused
+import dev.wardline.Event
+import dev.wardline.FailureCause
+import dev.wardline.HttpHeader
+import dev.wardline.Message
+import dev.wardline.MessageArrived
+import dev.wardline.MessageSent
+import dev.wardline.Patient
+import dev.wardline.PatientIdentifier
+import dev.wardline.PendingRequest
+import dev.wardline.Person
+import dev.wardline.PersonDelivery
+import dev.wardline.Priority
+import dev.wardline.Proof
+import dev.wardline.ReadElsewhere
+import dev.wardline.Recipient
+import dev.wardline.RelayRequest
+import dev.wardline.StoreRolledBack
+import dev.wardline.Team
+import dev.wardline.TimelineChange
+import dev.wardline.TimelineSnapshot
+import dev.wardline.UnknownEvent
+import java.time.Duration
+import java.time.Instant
+import dev.wardline.ffi.ClientConfig as NativeConfig
+import dev.wardline.ffi.DeliveredEvent as NativeDelivered
+import dev.wardline.ffi.DeviceDelivery as NativeDevice
+import dev.wardline.ffi.Event as NativeEvent
+import dev.wardline.ffi.HttpHeader as NativeHeader
+import dev.wardline.ffi.Message as NativeMessage
+import dev.wardline.ffi.PassphraseCost as NativeCost
+import dev.wardline.ffi.Patient as NativePatient
+import dev.wardline.ffi.PatientIdentifier as NativeIdentifier
+import dev.wardline.ffi.PendingRequest as NativePending
+import dev.wardline.ffi.PersonDelivery as NativePerson
+import dev.wardline.ffi.Priority as NativePriority
+import dev.wardline.ffi.Recipient as NativeRecipient
+import dev.wardline.ffi.RelayRequest as NativeRequest
+import dev.wardline.ffi.TimelineChange as NativeChange
+import dev.wardline.ffi.TimelineSnapshot as NativeSnapshot
+
+internal fun Config.lowered(): NativeConfig = NativeConfig(
+    folder = folder.path,
+    organization = organization,
+    root = root,
+    relay = relay,
+    passphraseCost = passphraseCost?.let { cost ->
+        NativeCost(
+            number("passphraseCost", cost.memoryKib),
+            number("passphraseCost", cost.passes),
+            number("passphraseCost", cost.lanes),
+        )
+    },
+    transportTimeoutMs = transportTimeout?.let { millis("transportTimeout", it) },
+    keyStoreTimeoutMs = keyStoreTimeout?.let { millis("keyStoreTimeout", it) },
+)
+
+internal fun Recipient.lowered(): NativeRecipient = when (this) {
+    is Person -> NativeRecipient.Person(user)
+    is Team -> NativeRecipient.Team(team)
+}
+
+internal fun Priority.lowered(): NativePriority = when (this) {
+    Priority.ROUTINE -> NativePriority.ROUTINE
+    Priority.URGENT -> NativePriority.URGENT
+    Priority.STAT -> NativePriority.STAT
+}
+
+internal fun Patient.lowered(): NativePatient =
+    NativePatient(identifiers.map { NativeIdentifier(it.system, it.value) }, name, encounter)
+
+internal fun RelayRequest.lowered(): NativeRequest =
+    NativeRequest(path, headers.map { NativeHeader(it.name, it.value) }, body)
+
+internal fun request(native: NativeRequest): RelayRequest =
+    RelayRequest(native.path, native.headers.map { HttpHeader(it.name, it.value) }, native.body)
+
+internal fun pending(native: NativePending): PendingRequest = PendingRequest(native.id, request(native.request))
+
+internal fun priority(native: NativePriority): Priority = when (native) {
+    NativePriority.ROUTINE -> Priority.ROUTINE
+    NativePriority.URGENT -> Priority.URGENT
+    NativePriority.STAT -> Priority.STAT
+}
+
+internal fun message(native: NativeMessage): Message = Message(
+    id = native.id,
+    conversation = native.conversation,
+    cursor = native.cursor,
+    sender = native.sender,
+    senderDevice = native.senderDevice,
+    direction = Direction.valueOf(native.direction.name),
+    proof = Proof.valueOf(native.proof.name),
+    priority = priority(native.priority),
+    text = native.text,
+    contentType = native.contentType,
+    supported = native.supported,
+    patient = native.patient?.let { patient ->
+        val identifiers = patient.identifiers.map { PatientIdentifier(it.system, it.value) }
+        Patient(identifiers, patient.name, patient.encounter)
+    },
+    createdAt = time(native.createdAtMs),
+    arrivedAt = time(native.arrivedAtMs),
+    readAt = native.readAtMs?.let(::time),
+)
+
+internal fun messages(native: List<NativeMessage>): List<Message> = native.map(::message)
+
+internal fun delivery(native: NativePerson): PersonDelivery =
+    PersonDelivery(native.user, DeliveryState.valueOf(native.state.name), native.devices.map(::device))
+
+private fun device(native: NativeDevice) = DeviceDelivery(
+    device = native.device,
+    state = DeliveryState.valueOf(native.state.name),
+    cause = native.cause?.let { FailureCause.valueOf(it.name) },
+    sentAt = native.sentAtMs?.let(::time),
+    deliveredAt = native.deliveredAtMs?.let(::time),
+    readAt = native.readAtMs?.let(::time),
+)
+
+internal fun snapshot(native: NativeSnapshot): TimelineSnapshot =
+    TimelineSnapshot(messages(native.messages), native.unread.toLong())
+
+internal fun change(native: NativeChange): TimelineChange =
+    TimelineChange(native.removed, messages(native.updated), messages(native.added), native.unread.toLong())
+
+internal fun event(native: NativeDelivered): Event {
+    val cursor = native.cursor.toLong()
+    val at = time(native.atMs)
+    return when (val it = native.event) {
+        is NativeEvent.MessageArrived -> MessageArrived(cursor, at, it.message, it.conversation, priority(it.tier))
+        is NativeEvent.MessageSent -> MessageSent(cursor, at, it.message, it.conversation)
+        is NativeEvent.DeliveryChanged -> DeliveryChanged(cursor, at, it.message, it.user)
+        is NativeEvent.ReadElsewhere -> ReadElsewhere(cursor, at, it.message)
+        is NativeEvent.EnvelopeRefused -> EnvelopeRefused(cursor, at, it.code, it.healing)
+        is NativeEvent.DirectoryChanged -> DirectoryChanged(cursor, at, it.version.toLong())
+        is NativeEvent.DirectoryRefused -> DirectoryRefused(cursor, at, it.code)
+        is NativeEvent.StoreRolledBack -> StoreRolledBack(cursor, at)
+        is NativeEvent.DeviceRevoked -> DeviceRevoked(cursor, at)
+        is NativeEvent.Unknown -> UnknownEvent(cursor, at)
+    }
+}
+
+internal fun time(millis: Long): Instant = Instant.ofEpochMilli(millis)
+
+internal fun duration(millis: ULong?): Duration? = millis?.let { Duration.ofMillis(it.toLong()) }
+
+internal fun millis(name: String, duration: Duration): ULong = number(name, duration.toMillis())
+
+/** A number that the library takes without a sign. */
+internal fun number(name: String, value: Long): ULong {
+    if (value < 0) throw negative(name)
+    return value.toULong()
+}
+
+/** A number that the library takes without a sign. */
+internal fun number(name: String, value: Int): UInt {
+    if (value < 0) throw negative(name)
+    return value.toUInt()
+}
