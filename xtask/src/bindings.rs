@@ -4,7 +4,10 @@
 //! not legal in Kotlin or Swift shows here, without a Kotlin or Swift compiler. What a shipped library must not
 //! have is looked for in its bytes.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result, bail};
 
@@ -15,10 +18,10 @@ use crate::{
 
 /// What a library is built with.
 #[derive(Clone, Copy)]
-struct Build {
-    name: &'static str,
-    features: &'static str,
-    has_testing: bool,
+pub(crate) struct Build {
+    pub(crate) name: &'static str,
+    pub(crate) features: &'static str,
+    pub(crate) has_testing: bool,
 }
 
 /// Generates every language for every build, and looks what is in the builds.
@@ -38,13 +41,15 @@ pub(crate) fn check() -> Result<Outcome> {
                 );
             }
         }
-        generate(build, &library)?;
+        for (language, expected) in LANGUAGES {
+            generate(build, &library, language, expected)?;
+        }
     }
     Ok(Outcome::Passed)
 }
 
 /// Builds the library and keeps a copy, so that the next build does not replace it.
-fn library(build: Build) -> Result<PathBuf> {
+pub(crate) fn library(build: Build) -> Result<PathBuf> {
     run(&mut cargo([
         "build",
         "--package",
@@ -65,29 +70,34 @@ fn library(build: Build) -> Result<PathBuf> {
     Ok(copy)
 }
 
-fn generate(build: Build, library: &PathBuf) -> Result<()> {
-    let folder = target().join("bindings").join(build.name);
-    for (language, expected) in LANGUAGES {
-        let out = folder.join(language);
-        let mut command = cargo(["run", "--quiet", "--package", "wardline-bindgen", "--"]);
-        command
-            .args([
-                "generate",
-                "--no-format",
-                "--language",
-                language,
-                "--out-dir",
-            ])
-            .args([&out, library]);
-        run(&mut command)?;
-        let source = out.join(expected);
-        let lines = fs::read_to_string(&source)
-            .with_context(|| format!("{} was not generated", source.display()))?
-            .lines()
-            .count();
-        say(format_args!("{}: {lines} lines", source.display()));
-    }
-    Ok(())
+/// The Kotlin that is generated from a library.
+pub(crate) fn kotlin(build: Build, library: &Path) -> Result<String> {
+    let [_, (language, expected), _] = LANGUAGES;
+    Ok(fs::read_to_string(generate(
+        build, library, language, expected,
+    )?)?)
+}
+
+fn generate(build: Build, library: &Path, language: &str, expected: &str) -> Result<PathBuf> {
+    let out = target().join("bindings").join(build.name).join(language);
+    let mut command = cargo(["run", "--quiet", "--package", "wardline-bindgen", "--"]);
+    command
+        .args([
+            "generate",
+            "--no-format",
+            "--language",
+            language,
+            "--out-dir",
+        ])
+        .args([out.as_path(), library]);
+    run(&mut command)?;
+    let source = out.join(expected);
+    let lines = fs::read_to_string(&source)
+        .with_context(|| format!("{} was not generated", source.display()))?
+        .lines()
+        .count();
+    say(format_args!("{}: {lines} lines", source.display()));
+    Ok(source)
 }
 
 fn contains(bytes: &[u8], word: &[u8]) -> bool {
@@ -99,7 +109,7 @@ const PHONE: Build = Build {
     features: "",
     has_testing: false,
 };
-const BENCH: Build = Build {
+pub(crate) const BENCH: Build = Build {
     name: "bench",
     features: "http,authority,testing",
     has_testing: true,
@@ -107,12 +117,12 @@ const BENCH: Build = Build {
 
 const LANGUAGES: [(&str, &str); 3] = [
     ("python", "wardline_ffi.py"),
-    ("kotlin", "io/wardline/ffi/wardline_ffi.kt"),
+    ("kotlin", "dev/wardline/ffi/wardline_ffi.kt"),
     ("swift", "WardlineFFI.swift"),
 ];
 
 /// Parts of exported symbols of the feature `testing`, and of its switches.
-const TESTING: [&str; 4] = [
+pub(crate) const TESTING: [&str; 4] = [
     "uniffi_wardline_ffi_fn_constructor_testrelay",
     "uniffi_wardline_ffi_fn_constructor_testclock",
     "uniffi_wardline_ffi_fn_method_faultytransport",

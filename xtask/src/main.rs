@@ -7,6 +7,7 @@ mod bindings;
 mod command;
 mod connect;
 mod house;
+mod kotlin;
 mod python;
 mod report;
 mod size;
@@ -58,6 +59,8 @@ enum Chore {
     Python,
     /// Build the library for phones and compare its size with docs/size.json (takes some minutes)
     Size,
+    /// Build the Kotlin packages, run their tests and the example (needs a JDK and Maven)
+    Kotlin,
     /// Run the fuzz targets, each for a while (needs a nightly toolchain and cargo-fuzz)
     Fuzz(Fuzz),
     /// Run the benchmarks
@@ -115,6 +118,7 @@ fn main() -> ExitCode {
         Chore::Bindings => report.run("bindings", bindings::check),
         Chore::Python => report.run("python", python::check),
         Chore::Size => report.run("size", size::check),
+        Chore::Kotlin => report.run("kotlin", || kotlin::check(false)),
         Chore::Fuzz(Fuzz { seconds, targets }) => {
             report.run("fuzz", || steps::fuzz(seconds, &targets));
         }

@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail};
 use crate::{
     bindings,
     command::{cargo, program, read, root, run, watch},
-    connect, house, python,
+    connect, house, kotlin, python,
     report::{Counts, Outcome},
     size, tools,
 };
@@ -32,6 +32,7 @@ pub(crate) enum Step {
     Bindings,
     Python,
     Size,
+    Kotlin,
 }
 
 impl Step {
@@ -48,6 +49,7 @@ impl Step {
         Self::Bindings,
         Self::Python,
         Self::Size,
+        Self::Kotlin,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -63,6 +65,7 @@ impl Step {
             Self::Bindings => "bindings",
             Self::Python => "python",
             Self::Size => "size",
+            Self::Kotlin => "kotlin",
         }
     }
 
@@ -83,6 +86,7 @@ impl Step {
             Self::Size => Ok(Outcome::Skipped(
                 "takes some minutes: cargo xtask size, or cargo xtask test --all".to_owned(),
             )),
+            Self::Kotlin => kotlin::check(all),
         }
     }
 }

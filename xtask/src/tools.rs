@@ -33,6 +33,45 @@ pub(crate) fn python() -> Option<&'static str> {
         .find(|name| succeeds(program(name).args(["-c", test])))
 }
 
+/// Maven and a JDK of version 17 or newer. With `install`, where Debian's packages can be had, they are.
+pub(crate) fn ensure_maven(install: bool) -> Result<()> {
+    let missing = || {
+        let tools = [
+            ("mvn", "--version"),
+            ("javac", "--version"),
+            ("jar", "--version"),
+        ];
+        let absent = tools
+            .into_iter()
+            .find(|(name, word)| !succeeds(program(name).arg(word)));
+        match absent {
+            Some((name, _)) => Some(format!("`{name}` is missing")),
+            None if !succeeds(program("javac").args(["--release", "17", "--version"])) => {
+                Some("the JDK is older than 17".to_owned())
+            }
+            None => None,
+        }
+    };
+    if missing().is_none() {
+        return Ok(());
+    }
+    if install && succeeds(program("apt-get").arg("--version")) {
+        let packages = ["maven", "openjdk-17-jdk-headless"];
+        say(format_args!("installing {}", packages.join(" and ")));
+        // What cannot be installed is reported as missing, below.
+        let _ = run(program("apt-get").args(["update", "--quiet"]));
+        let _ = run(program("apt-get")
+            .args(["install", "--yes", "--quiet", "--no-install-recommends"])
+            .args(packages));
+    }
+    match missing() {
+        None => Ok(()),
+        Some(what) => {
+            bail!("{what}: needs Maven and a JDK, 17 or newer (packages maven and openjdk-17-jdk)")
+        }
+    }
+}
+
 /// Fuzzing needs what only a nightly compiler has.
 pub(crate) fn require_cargo_fuzz() -> Result<()> {
     if !succeeds(program("cargo").args(["+nightly", "--version"])) {

@@ -1,0 +1,271 @@
+//! The Kotlin packages as their users have them: jars with the native library inside, tests on them, the example.
+//!
+//! Built in the development profile: what is tested is the binding. What Maven fetches it keeps in its own
+//! repository, so that the next run needs no network.
+
+mod sources;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::{
+    bindings::{self, Build},
+    command::{program, root, run, target, watch},
+    report::{Counts, Outcome},
+    tools,
+};
+
+/// `all`: nothing may be skipped.
+pub(crate) fn check(all: bool) -> Result<Outcome> {
+    if let Err(missing) = tools::ensure_maven(all) {
+        if all {
+            bail!("{missing}");
+        }
+        return Ok(Outcome::Skipped(missing.to_string()));
+    }
+    prepare()?;
+    let undocumented = undocumented()?;
+    ensure!(
+        undocumented.is_empty(),
+        "without KDoc:\n{}",
+        undocumented.join("\n")
+    );
+
+    let mut counts = Counts::default();
+    let mut maven = program("mvn");
+    maven
+        .args(["--quiet", "--batch-mode", "--no-transfer-progress"])
+        .args(["--file", "bindings/kotlin/pom.xml", "package"])
+        .arg(format!("-Dwardline.build={}", build().display()))
+        // Later runs show what they did even when nothing was changed; a failure is counted, not the end.
+        .args(["-Dmaven.test.failure.ignore=true", "-Dstyle.color=never"]);
+    // Classes whose sources are gone must not be in a jar, nor reports of tests that are gone in the count.
+    for module in MODULES {
+        for old in ["classes", "test-classes", "surefire-reports"] {
+            let old = build().join(module).join(old);
+            if old.exists() {
+                fs::remove_dir_all(old)?;
+            }
+        }
+    }
+    let passed = watch(&mut maven, |_| {})?;
+    let reports = build().join("wardline-tests/surefire-reports");
+    for report in fs::read_dir(&reports).into_iter().flatten().flatten() {
+        let text = fs::read_to_string(report.path()).unwrap_or_default();
+        for line in text.lines() {
+            add(&mut counts, line);
+        }
+    }
+    if counts.passed == 0 || (!passed && counts.failed == 0) {
+        bail!("the Kotlin packages do not build, or their tests did not come to an end");
+    }
+    for (package, expected) in [("wardline", false), ("wardline-testing", true)] {
+        holds_testing(package, expected)?;
+    }
+    Ok(Outcome::Counted(counts))
+}
+
+/// Builds the native libraries and puts them, and the sources generated from them, where Maven looks.
+fn prepare() -> Result<()> {
+    let shipped = bindings::library(SHIPPED)?;
+    let bench = bindings::library(bindings::BENCH)?;
+    let shipped_source = bindings::kotlin(SHIPPED, &shipped)?;
+    let bench_source = bindings::kotlin(bindings::BENCH, &bench)?;
+    write(
+        "generated/wardline/Generated.kt",
+        &sources::hidden(&shipped_source),
+    )?;
+    let difference = sources::difference(&shipped_source, &bench_source, TESTING_LIBRARY)?;
+    write(
+        "generated/wardline-testing/GeneratedForTests.kt",
+        &difference,
+    )?;
+    copy(&shipped, "wardline", "wardline_ffi")?;
+    copy(&bench, "wardline-testing", TESTING_LIBRARY)
+}
+
+/// Only when it is different: Maven compiles again what is newer.
+fn write(path: &str, text: &str) -> Result<()> {
+    let path = build().join(path);
+    if fs::read_to_string(&path).is_ok_and(|there| there == text) {
+        return Ok(());
+    }
+    fs::create_dir_all(path.parent().context("no folder")?)?;
+    Ok(fs::write(path, text)?)
+}
+
+/// As small as what ships: without what only a debugger, or the generator, reads.
+fn copy(library: &Path, package: &str, name: &str) -> Result<()> {
+    let folder = build().join("native").join(package).join(platform()?);
+    fs::create_dir_all(&folder)?;
+    let file = folder.join(format!(
+        "{}{name}{}",
+        std::env::consts::DLL_PREFIX,
+        std::env::consts::DLL_SUFFIX
+    ));
+    fs::copy(library, &file)?;
+    if cfg!(target_os = "linux") {
+        run(program("strip").arg("--strip-debug").arg(&file))?;
+    }
+    Ok(())
+}
+
+/// How JNA calls this machine.
+fn platform() -> Result<String> {
+    let system = match std::env::consts::OS {
+        "linux" => "linux",
+        "macos" => "darwin",
+        "windows" => "win32",
+        other => bail!("no jar is made on {other}"),
+    };
+    let processor = match std::env::consts::ARCH {
+        "x86_64" => "x86-64",
+        "aarch64" => "aarch64",
+        other => bail!("no jar is made on {other}"),
+    };
+    Ok(format!("{system}-{processor}"))
+}
+
+/// Only the jar for tests may have the relay in a box: neither its library nor its classes are in the other.
+fn holds_testing(package: &str, expected: bool) -> Result<()> {
+    let jar = build()
+        .join(package)
+        .join(format!("{package}-{}.jar", env!("CARGO_PKG_VERSION")));
+    let out = build().join("unpacked").join(package);
+    if out.exists() {
+        fs::remove_dir_all(&out)?;
+    }
+    fs::create_dir_all(&out)?;
+    run(program("jar")
+        .arg("--extract")
+        .arg("--file")
+        .arg(&jar)
+        .current_dir(&out))
+    .with_context(|| format!("there is no {}", jar.display()))?;
+    let mut natives = 0;
+    for file in files(&out)? {
+        let bytes = fs::read(&file)?;
+        let native = !file.extension().is_some_and(|end| end == "class");
+        natives += u32::from(bytes.starts_with(b"\x7fELF"));
+        for word in bindings::TESTING {
+            let found = bytes
+                .windows(word.len())
+                .any(|window| window == word.as_bytes());
+            if found && !expected || native && expected && bytes.starts_with(b"\x7fELF") && !found {
+                bail!(
+                    "{}: the feature `testing` is where it must not be, or missing",
+                    file.display()
+                );
+            }
+        }
+    }
+    ensure!(
+        natives == 1 || !cfg!(target_os = "linux"),
+        "{package} has no native library in it"
+    );
+    Ok(())
+}
+
+/// Public declarations that nobody has described.
+fn undocumented() -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for package in ["wardline", "wardline-okhttp", "wardline-testing"] {
+        for file in files(&root().join("bindings/kotlin").join(package).join("src"))? {
+            let text = fs::read_to_string(&file)?;
+            let mut described = false;
+            for (number, line) in text.lines().enumerate() {
+                let line = line.trim();
+                // A property of a constructor stands in the comment of its class.
+                let property = line
+                    .strip_prefix("public val ")
+                    .and_then(|rest| rest.split_once(':'));
+                let named = |name: &str| text.contains(&format!("@property {name} "));
+                let described_above = property.is_some_and(|(name, _)| named(name));
+                if line.starts_with("public ") && !described && !described_above {
+                    found.push(format!("{}:{}: {line}", file.display(), number + 1));
+                }
+                described = line.ends_with("*/") || described && line.starts_with('@');
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                found.push(path);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// What a report of Surefire says, such as `Tests run: 12, Failures: 1, Errors: 0, Skipped: 0, Time elapsed: 3.2 s`.
+fn add(counts: &mut Counts, line: &str) {
+    let Some(rest) = line.strip_prefix("Tests run: ") else {
+        return;
+    };
+    let numbers: Vec<u64> = rest
+        .split(',')
+        .take(4)
+        .filter_map(|part| part.split(' ').next_back()?.parse().ok())
+        .collect();
+    if let [run, failures, errors, skipped] = numbers[..] {
+        counts.passed += run.saturating_sub(failures + errors + skipped);
+        counts.failed += failures + errors;
+        counts.ignored += skipped;
+    }
+}
+
+fn build() -> PathBuf {
+    target().join("kotlin")
+}
+
+/// What the jar for apps, desktops and backends has. Phones get less: see `bindings/kotlin/ANDROID.md`.
+const SHIPPED: Build = Build {
+    name: "jvm",
+    features: "http,authority",
+    has_testing: false,
+};
+const MODULES: [&str; 5] = [
+    "wardline",
+    "wardline-okhttp",
+    "wardline-testing",
+    "first-message",
+    "wardline-tests",
+];
+const TESTING_LIBRARY: &str = "wardline_ffi_testing";
+
+#[cfg(test)]
+mod tests {
+    use super::{Counts, add};
+
+    #[test]
+    fn the_reports_of_surefire_add_up() {
+        let mut counts = Counts::default();
+        for line in [
+            "Test set: dev.wardline.DeliveryTest",
+            "Tests run: 12, Failures: 1, Errors: 2, Skipped: 3, Time elapsed: 3.2 s -- in dev.wardline.DeliveryTest",
+            "Tests run: 4, Failures: 0, Errors: 0, Skipped: 0, Time elapsed: 1 s -- in dev.wardline.HostTest",
+        ] {
+            add(&mut counts, line);
+        }
+        let expected = Counts {
+            passed: 10,
+            failed: 3,
+            ignored: 3,
+        };
+        assert_eq!(counts, expected);
+    }
+}
