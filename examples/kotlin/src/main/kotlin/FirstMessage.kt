@@ -77,9 +77,9 @@ private suspend fun talk(nurse: Client, doctor: Client, publish: suspend () -> U
     println("nurse  sent $sent")
 
     val arrived = doctor.events().filterIsInstance<MessageArrived>().first()
-    val page = doctor.timeline(arrived.conversation)
-    println("doctor reads: ${page.messages.last().text}")
-    doctor.markRead(arrived.message)
+    val message = checkNotNull(doctor.message(arrived.reference))
+    println("doctor reads: ${message.text}")
+    doctor.markRead(message)
 
     val receipt = nurse.events()
         .filterIsInstance<DeliveryChanged>()

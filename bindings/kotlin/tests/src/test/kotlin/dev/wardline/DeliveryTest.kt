@@ -41,7 +41,7 @@ class DeliveryTest {
         val conversation = doctor.client.conversation(Person("NS-1"))
         assertEquals(1, doctor.client.unread(conversation))
 
-        doctor.client.markRead(sent)
+        doctor.client.markRead(message)
         ward.settle(doctor, nurse)
         val read = nurse.client.deliveries(sent).single()
         assertEquals(DeliveryState.READ, read.state)
@@ -90,8 +90,8 @@ class DeliveryTest {
         val queued = nurse.client.deliveries(sent).all { it.state == DeliveryState.QUEUED }
         assertTrue(queued)
         nurse.net().mend()
-        ward.settle(nurse, doctor)
-        assertEquals(listOf("written in the basement"), doctor.texts("NS-1"))
+        doctor.client.start()
+        until { doctor.texts("NS-1") == listOf("written in the basement") }
     }
 
     @Test

@@ -38,7 +38,10 @@ class WaitingTest {
         assertFalse(found.any { it is UnknownEvent })
         assertInstanceOf(DirectoryChanged::class.java, found.first())
         val arrived = found.filterIsInstance<MessageArrived>().single()
-        assertEquals(sent to Priority.URGENT, arrived.message to arrived.tier)
+        assertEquals(Priority.URGENT, arrived.tier)
+        val message = doctor.client.messages(listOf(arrived.reference)).single()
+        assertEquals(sent to arrived.reference, message.id to message.reference)
+        assertEquals("${nurse.client.device}/$sent", message.reference)
         val own = nurse.client.eventsFrom()
         assertTrue(own.any { it is MessageSent && it.message == sent })
         assertTrue(own.any { it is DeliveryChanged && it.user == "DR-1" })
@@ -55,12 +58,12 @@ class WaitingTest {
         nurse.client.start()
         doctor.client.start()
         val listening = async {
-            doctor.client.events(batch = 1).filterIsInstance<MessageArrived>().map { it.message }.take(3).toList()
+            doctor.client.events(batch = 1).filterIsInstance<MessageArrived>().map { it.reference.substringAfter('/') }.take(3).toList()
         }
         val sent = List(3) { nurse.client.send(Person("DR-1"), "number $it") }
         assertEquals(sent, withTimeout(20_000) { listening.await() })
         // The collector ended in the middle of the last one: it comes again.
-        val again = doctor.client.eventsFrom().filterIsInstance<MessageArrived>().map { it.message }
+        val again = doctor.client.eventsFrom().filterIsInstance<MessageArrived>().map { it.reference.substringAfter('/') }
         assertEquals(sent.takeLast(1), again)
     }
 
@@ -92,7 +95,7 @@ class WaitingTest {
             assertEquals(listOf(sent), added.added.map { it.id })
             assertEquals(1, added.unread)
             assertEquals(listOf("look here"), view.snapshot.messages.map { it.text })
-            doctor.client.markRead(sent)
+            doctor.client.markRead(added.added.single())
             val read = withTimeout(5000) { view.changed() }
             assertEquals(listOf(sent), read.updated.map { it.id })
             assertEquals(0, view.snapshot.unread)
@@ -132,15 +135,19 @@ class WaitingTest {
     fun `a view ends with the lock and with the client and by itself`() = onWard { ward ->
         val nurse = ward.enroll("NS-1")
         val conversation = nurse.client.conversation(Person("DR-1"))
+        nurse.client.send(Person("DR-1"), "shown until the lock")
         val view = nurse.client.follow(conversation)
         val other = nurse.client.follow(conversation)
-        nurse.client.lock()
-        val locked = async { runCatching { view.changed() } }
+        val watching = async { runCatching { nurse.client.observe(conversation).collect { } } }
+        assertEquals(1, view.snapshot.messages.size)
         delay(50)
-        nurse.client.send(Person("DR-1"), "written by somebody who may not read")
-        assertInstanceOf(LockedException::class.java, withTimeout(5000) { locked.await() }.exceptionOrNull())
+        nurse.client.lock()
+        refused<LockedException> { withTimeout(5000) { view.changed() } }
+        assertEquals(emptyList<Message>(), view.snapshot.messages)
+        assertInstanceOf(LockedException::class.java, withTimeout(5000) { watching.await() }.exceptionOrNull())
         nurse.client.unlock(Passphrase(WORDS))
-        assertEquals(1, withTimeout(5000) { view.changed() }.added.size)
+        val again = withTimeout(5000) { view.changed() }.added
+        assertEquals(listOf("shown until the lock"), again.map { it.text })
 
         val changes = launch { other.changes().collect { } }
         val cancelled = async { runCatching { other.changed() } }

@@ -5,6 +5,7 @@
  */
 package dev.wardline
 
+import dev.wardline.internal.conversationPage
 import dev.wardline.internal.delivery
 import dev.wardline.internal.event
 import dev.wardline.internal.lowered
@@ -74,22 +75,47 @@ public class Client internal constructor(private val inside: NativeClient) : Aut
         Page(messages(page.messages), page.before)
     }
 
-    /** How a message of this device stands with everybody it went to. */
+    /**
+     * Messages by reference, in the order asked: what an event has announced, say. Those that are not on this device are
+     * left out.
+     */
+    public suspend fun messages(references: List<String>): List<Message> = native {
+        messages(inside.messages(references))
+    }
+
+    /** The message that an event has announced; null when it is not on this device any more. */
+    public suspend fun message(reference: String): Message? = messages(listOf(reference)).firstOrNull()
+
+    /** How a message of this device stands with everybody it went to; [message] is what [send] returned. */
     public suspend fun deliveries(message: String): List<PersonDelivery> = native {
         inside.deliveries(message).map(::delivery)
     }
 
     /**
-     * Notes that a person has opened messages, here; their authors get a signed receipt. A preview in a notification is
-     * not an opening.
+     * Notes that a person has opened messages, here; their authors get a signed receipt. A preview in a notification or in
+     * a list is not an opening.
      */
-    public suspend fun markRead(messages: List<String>): Unit = native { inside.markRead(messages) }
+    public suspend fun markRead(vararg messages: Message): Unit = markRead(messages.map { it.reference })
 
-    /** [markRead], of messages one by one. */
-    public suspend fun markRead(vararg messages: String): Unit = markRead(messages.asList())
+    /** [markRead], of messages by their references. */
+    public suspend fun markRead(references: List<String>): Unit = native { inside.markRead(references) }
 
     /** How many messages of a conversation nobody has opened yet. */
     public suspend fun unread(conversation: String): Long = native { inside.unread(conversation).toLong() }
+
+    /** How many messages nobody has opened yet, in all conversations: what an app's badge shows. */
+    public suspend fun unreadTotal(): Long = native { inside.unreadTotal().toLong() }
+
+    /**
+     * A page of the list of conversations: those whose newest message is older than [before], or the first ones, the
+     * newest first. Works while locked; only the previews are missing then.
+     *
+     * A conversation in which somebody has only begun to write is not on the list. One that gets a message between two
+     * pages moves to the front: it is on the first page when that is asked for again.
+     */
+    public suspend fun conversations(before: Long? = null, size: Int = PAGE): ConversationPage = native {
+        conversationPage(inside.conversations(before, number("size", size)))
+    }
 
     /** Looks for messages: all words must occur, the last one may be unfinished. Newest first. */
     public suspend fun search(
@@ -120,11 +146,34 @@ public class Client internal constructor(private val inside: NativeClient) : Aut
      * The newest [size] messages of a conversation: what they are now, and again whenever they change.
      *
      * A slow collector misses intermediate states, never the last one. The flow ends when the client is closed, and with
-     * [LockedException] at the first change after the client was locked: collect again after [unlock].
+     * [LockedException] as soon as the client is locked: clear the screen, and collect again after [unlock].
      */
     public fun observe(conversation: String, size: Int = PAGE): Flow<TimelineSnapshot> = flow {
         untilClosed {
             follow(conversation, size).use { view ->
+                while (true) {
+                    emit(view.snapshot)
+                    view.changed()
+                }
+            }
+        }
+    }
+
+    /**
+     * Follows the [size] conversations with the newest messages: an app's first screen. Works while locked; previews come
+     * with the unlock and go with the lock. Close the view when it is no longer shown.
+     */
+    public suspend fun followConversations(size: Int = PAGE): ConversationListView = native {
+        ConversationListView(inside.followConversations(number("size", size)))
+    }
+
+    /**
+     * The [size] conversations with the newest messages: what they are now, and again whenever they change. It goes on
+     * while locked, without previews, and ends when the client is closed.
+     */
+    public fun observeConversations(size: Int = PAGE): Flow<ConversationListSnapshot> = flow {
+        untilClosed {
+            followConversations(size).use { view ->
                 while (true) {
                     emit(view.snapshot)
                     view.changed()
@@ -188,9 +237,12 @@ public class Client internal constructor(private val inside: NativeClient) : Aut
     /** Stops the loop. */
     public fun stop(): Unit = native { inside.stop() }
 
-    /** One full round: sends what can be sent, fetches everything that waits, sends receipts. */
+    /**
+     * One full round: sends what can be sent, fetches everything that waits, sends receipts. A round that is given up loses
+     * nothing: the next one goes on.
+     */
     public suspend fun syncOnce(): Round = native {
-        val round = inside.syncOnce()
+        val round = inside.syncOnce(null)
         Round(round.posted.toLong(), round.received.toLong(), round.waiting.toLong())
     }
 
@@ -215,7 +267,24 @@ public class Client internal constructor(private val inside: NativeClient) : Aut
      */
     public suspend fun unlock(passphrase: Passphrase): Int = native { inside.unlock(passphrase.inside).toInt() }
 
-    /** Drops the reading keys and closes the search index. Receiving goes on. */
+    /**
+     * [unlock] for a person whom the platform recognizes, by a finger or a face, once [allowPresence] was called. The
+     * platform may prompt.
+     *
+     * @throws KeyStoreException when it refuses, also because somebody enrolled another finger since: ask for the
+     *   passphrase.
+     */
+    public suspend fun unlockByPresence(): Unit = native { inside.unlockByPresence() }
+
+    /** Lets presence open what a person reads from now on, besides the passphrase. */
+    public suspend fun allowPresence(passphrase: Passphrase): Unit = native {
+        inside.allowPresence(passphrase.inside)
+    }
+
+    /** Takes presence back: from now on only the passphrase opens what a person reads. */
+    public suspend fun forbidPresence(): Unit = native { inside.forbidPresence() }
+
+    /** Drops the reading keys and closes the search index. Receiving goes on. Views that show texts are told at once. */
     public fun lock(): Unit = native { inside.lock() }
 
     /** Replaces the passphrase; messages stay as they are. */

@@ -17,14 +17,14 @@ public sealed interface Event {
 /**
  * A message is on this device's disk.
  *
- * @property message the message.
+ * @property reference the message's reference: [Client.messages] and [Client.markRead] take it.
  * @property conversation its conversation.
  * @property tier how loudly to tell.
  */
 public data class MessageArrived(
     override val cursor: Long,
     override val at: Instant,
-    val message: String,
+    val reference: String,
     val conversation: String,
     val tier: Priority,
 ) : Event
@@ -32,7 +32,7 @@ public data class MessageArrived(
 /**
  * The relay has a message of ours for every device it could be sealed for so far.
  *
- * @property message the message.
+ * @property message what [Client.send] returned.
  * @property conversation its conversation.
  */
 public data class MessageSent(
@@ -45,7 +45,7 @@ public data class MessageSent(
 /**
  * A person's device signed for a message of ours, or the relay refused it for one.
  *
- * @property message the message.
+ * @property message what [Client.send] returned.
  * @property user the person.
  */
 public data class DeliveryChanged(
@@ -58,9 +58,9 @@ public data class DeliveryChanged(
 /**
  * A message was read on another device of the same person.
  *
- * @property message the message.
+ * @property reference the message's reference.
  */
-public data class ReadElsewhere(override val cursor: Long, override val at: Instant, val message: String) : Event
+public data class ReadElsewhere(override val cursor: Long, override val at: Instant, val reference: String) : Event
 
 /**
  * An envelope did not open.

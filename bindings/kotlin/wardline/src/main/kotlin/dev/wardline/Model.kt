@@ -87,7 +87,9 @@ public data class Patient @JvmOverloads constructor(
 /**
  * A message as a person reads it.
  *
- * @property id its id, the same on every device.
+ * @property id its id, the same on every device. Unique only among the messages of its author's device.
+ * @property reference names it among all messages on this device: its author's device, a slash and its id. What is done to
+ *   a message takes this.
  * @property conversation the conversation it is in.
  * @property cursor its place in this device's timelines; grows.
  * @property sender who wrote it, as the directory proves.
@@ -105,6 +107,7 @@ public data class Patient @JvmOverloads constructor(
  */
 public data class Message(
     val id: String,
+    val reference: String,
     val conversation: String,
     val cursor: Long,
     val sender: String,
@@ -210,7 +213,7 @@ public data class TimelineSnapshot(val messages: List<Message>, val unread: Long
 /**
  * What changed in a followed conversation, in the order to apply it.
  *
- * @property removed messages that are gone from the view.
+ * @property removed references of messages that are gone from the view.
  * @property updated messages that are shown already and changed (read, for example).
  * @property added messages that are new at the end.
  * @property unread the unread count now.

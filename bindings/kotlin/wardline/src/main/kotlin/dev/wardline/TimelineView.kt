@@ -25,21 +25,25 @@ public class TimelineView internal constructor(private val inside: NativeView) :
      * Waits until something has changed and says what. After a wait that was given up the [snapshot] has everything, and
      * the next change follows it.
      *
-     * @throws LockedException at the first change after the client was locked.
+     * @throws LockedException as soon as the client is locked: the view is empty then, and after the unlock the next
+     *   change brings everything.
      * @throws ClosedException once the client is closed.
      * @throws WaitCancelledException once this view is closed.
      */
     public suspend fun changed(): TimelineChange = native { change(inside.changed(closing)) }
 
     /** What changes, until the client or this view is closed; see [changed]. */
-    public fun changes(): Flow<TimelineChange> = flow {
-        try {
-            untilClosed { while (true) emit(changed()) }
-        } catch (cancelled: WaitCancelledException) {
-            if (!native { closing.isCancelled() }) throw cancelled
-        }
-    }
+    public fun changes(): Flow<TimelineChange> = flow { untilEnded(closing) { while (true) emit(changed()) } }
 
     /** Ends it. Closing twice is closing once. */
     override fun close(): Unit = native { closing.cancel() }
+}
+
+/** Runs until the client or the view is closed. */
+internal suspend inline fun untilEnded(closing: NativeToken, work: () -> Unit) {
+    try {
+        untilClosed(work)
+    } catch (cancelled: WaitCancelledException) {
+        if (!native { closing.isCancelled() }) throw cancelled
+    }
 }

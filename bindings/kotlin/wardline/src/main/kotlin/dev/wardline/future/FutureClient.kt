@@ -7,6 +7,8 @@ package dev.wardline.future
 
 import dev.wardline.Client
 import dev.wardline.Config
+import dev.wardline.ConversationListSnapshot
+import dev.wardline.ConversationPage
 import dev.wardline.Event
 import dev.wardline.Message
 import dev.wardline.Page
@@ -71,11 +73,23 @@ public class FutureClient(public val client: Client) : AutoCloseable {
     public fun deliveries(message: String): CompletableFuture<List<PersonDelivery>> =
         later { client.deliveries(message) }
 
+    /** See [Client.messages]. */
+    public fun messages(references: List<String>): CompletableFuture<List<Message>> =
+        later { client.messages(references) }
+
     /** See [Client.markRead]. */
-    public fun markRead(messages: List<String>): CompletableFuture<Void?> = done { client.markRead(messages) }
+    public fun markRead(references: List<String>): CompletableFuture<Void?> = done { client.markRead(references) }
 
     /** See [Client.unread]. */
     public fun unread(conversation: String): CompletableFuture<Long> = later { client.unread(conversation) }
+
+    /** See [Client.unreadTotal]. */
+    public fun unreadTotal(): CompletableFuture<Long> = later { client.unreadTotal() }
+
+    /** See [Client.conversations]. */
+    @JvmOverloads
+    public fun conversations(before: Long? = null, size: Int = 50): CompletableFuture<ConversationPage> =
+        later { client.conversations(before, size) }
 
     /** See [Client.search]. */
     @JvmOverloads
@@ -104,6 +118,14 @@ public class FutureClient(public val client: Client) : AutoCloseable {
         listener: Consumer<TimelineSnapshot>,
         failed: Consumer<Throwable> = IGNORED,
     ): AutoCloseable = subscribe(client.observe(conversation, size), listener, failed)
+
+    /** [Client.observeConversations], as [observe] does it. */
+    @JvmOverloads
+    public fun observeConversations(
+        size: Int = 50,
+        listener: Consumer<ConversationListSnapshot>,
+        failed: Consumer<Throwable> = IGNORED,
+    ): AutoCloseable = subscribe(client.observeConversations(size), listener, failed)
 
     /**
      * [Client.events]: calls [listener] with each event, one after the other. An event counts as dealt with when the
@@ -143,6 +165,16 @@ public class FutureClient(public val client: Client) : AutoCloseable {
 
     /** See [Client.unlock]. */
     public fun unlock(passphrase: Passphrase): CompletableFuture<Int> = later { client.unlock(passphrase) }
+
+    /** See [Client.unlockByPresence]. */
+    public fun unlockByPresence(): CompletableFuture<Void?> = done { client.unlockByPresence() }
+
+    /** See [Client.allowPresence]. */
+    public fun allowPresence(passphrase: Passphrase): CompletableFuture<Void?> =
+        done { client.allowPresence(passphrase) }
+
+    /** See [Client.forbidPresence]. */
+    public fun forbidPresence(): CompletableFuture<Void?> = done { client.forbidPresence() }
 
     /** See [Client.lock]. */
     public fun lock(): Unit = client.lock()

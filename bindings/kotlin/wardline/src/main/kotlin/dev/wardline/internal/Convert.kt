@@ -4,6 +4,10 @@
 package dev.wardline.internal
 
 import dev.wardline.Config
+import dev.wardline.Conversation
+import dev.wardline.ConversationListChange
+import dev.wardline.ConversationListSnapshot
+import dev.wardline.ConversationPage
 import dev.wardline.DeliveryChanged
 import dev.wardline.DeliveryState
 import dev.wardline.DeviceDelivery
@@ -18,6 +22,7 @@ import dev.wardline.HttpHeader
 import dev.wardline.Message
 import dev.wardline.MessageArrived
 import dev.wardline.MessageSent
+import dev.wardline.NewestMessage
 import dev.wardline.Patient
 import dev.wardline.PatientIdentifier
 import dev.wardline.PendingRequest
@@ -36,6 +41,10 @@ import dev.wardline.UnknownEvent
 import java.time.Duration
 import java.time.Instant
 import dev.wardline.ffi.ClientConfig as NativeConfig
+import dev.wardline.ffi.Conversation as NativeConversation
+import dev.wardline.ffi.ConversationListChange as NativeListChange
+import dev.wardline.ffi.ConversationListSnapshot as NativeListSnapshot
+import dev.wardline.ffi.ConversationPage as NativePage
 import dev.wardline.ffi.DeliveredEvent as NativeDelivered
 import dev.wardline.ffi.DeviceDelivery as NativeDevice
 import dev.wardline.ffi.Event as NativeEvent
@@ -98,6 +107,7 @@ internal fun priority(native: NativePriority): Priority = when (native) {
 
 internal fun message(native: NativeMessage): Message = Message(
     id = native.id,
+    reference = native.reference,
     conversation = native.conversation,
     cursor = native.cursor,
     sender = native.sender,
@@ -137,14 +147,48 @@ internal fun snapshot(native: NativeSnapshot): TimelineSnapshot =
 internal fun change(native: NativeChange): TimelineChange =
     TimelineChange(native.removed, messages(native.updated), messages(native.added), native.unread.toLong())
 
+internal fun conversationPage(native: NativePage): ConversationPage =
+    ConversationPage(native.conversations.map(::conversation), native.before, native.unread.toLong())
+
+internal fun conversationSnapshot(native: NativeListSnapshot): ConversationListSnapshot =
+    ConversationListSnapshot(native.conversations.map(::conversation), native.unread.toLong())
+
+internal fun conversationChange(native: NativeListChange): ConversationListChange = ConversationListChange(
+    native.removed,
+    native.updated.map(::conversation),
+    native.added.map(::conversation),
+    native.unread.toLong(),
+)
+
+private fun conversation(native: NativeConversation) = Conversation(
+    id = native.id,
+    recipient = when (val with = native.recipient) {
+        is NativeRecipient.Person -> Person(with.user)
+        is NativeRecipient.Team -> Team(with.team)
+    },
+    unread = native.unread.toLong(),
+    unreadPriority = native.unreadPriority?.let(::priority),
+    newest = NewestMessage(
+        id = native.newest.id,
+        cursor = native.newest.cursor,
+        sender = native.newest.sender,
+        direction = Direction.valueOf(native.newest.direction.name),
+        priority = priority(native.newest.priority),
+        createdAt = time(native.newest.createdAtMs),
+        arrivedAt = time(native.newest.arrivedAtMs),
+        preview = native.newest.preview,
+    ),
+    hasDraft = native.hasDraft,
+)
+
 internal fun event(native: NativeDelivered): Event {
     val cursor = native.cursor.toLong()
     val at = time(native.atMs)
     return when (val it = native.event) {
-        is NativeEvent.MessageArrived -> MessageArrived(cursor, at, it.message, it.conversation, priority(it.tier))
+        is NativeEvent.MessageArrived -> MessageArrived(cursor, at, it.reference, it.conversation, priority(it.tier))
         is NativeEvent.MessageSent -> MessageSent(cursor, at, it.message, it.conversation)
         is NativeEvent.DeliveryChanged -> DeliveryChanged(cursor, at, it.message, it.user)
-        is NativeEvent.ReadElsewhere -> ReadElsewhere(cursor, at, it.message)
+        is NativeEvent.ReadElsewhere -> ReadElsewhere(cursor, at, it.reference)
         is NativeEvent.EnvelopeRefused -> EnvelopeRefused(cursor, at, it.code, it.healing)
         is NativeEvent.DirectoryChanged -> DirectoryChanged(cursor, at, it.version.toLong())
         is NativeEvent.DirectoryRefused -> DirectoryRefused(cursor, at, it.code)
