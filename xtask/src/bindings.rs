@@ -104,7 +104,7 @@ fn contains(bytes: &[u8], word: &[u8]) -> bool {
     bytes.windows(word.len()).any(|window| window == word)
 }
 
-const PHONE: Build = Build {
+pub(crate) const PHONE: Build = Build {
     name: "phone",
     features: "",
     has_testing: false,

@@ -84,6 +84,12 @@ fn prepare() -> Result<()> {
         "generated/wardline-testing/GeneratedForTests.kt",
         &difference,
     )?;
+    let phone = bindings::library(bindings::PHONE)?;
+    let phone_source = bindings::kotlin(bindings::PHONE, &phone)?;
+    write(
+        "generated/wardline-phone/Generated.kt",
+        &sources::hidden(&phone_source),
+    )?;
     copy(&shipped, "wardline", "wardline_ffi")?;
     copy(&bench, "wardline-testing", TESTING_LIBRARY)
 }
@@ -238,10 +244,11 @@ const SHIPPED: Build = Build {
     features: "http,authority",
     has_testing: false,
 };
-const MODULES: [&str; 5] = [
+const MODULES: [&str; 6] = [
     "wardline",
     "wardline-okhttp",
     "wardline-testing",
+    "wardline-phone",
     "first-message",
     "wardline-tests",
 ];

@@ -5,10 +5,13 @@
  */
 package dev.wardline.internal
 
+import com.sun.jna.CallbackThreadInitializer
+import com.sun.jna.Native
 import com.sun.jna.Platform
 import dev.wardline.ffi.InternalException
 import dev.wardline.ffi.stopRuntime
 import dev.wardline.ffi.uniffiEnsureInitialized
+import dev.wardline.ffi.uniffiRustFutureContinuationCallbackImpl
 import java.nio.ByteBuffer
 import java.nio.charset.CharacterCodingException
 import dev.wardline.ffi.WardlineException as NativeException
@@ -40,6 +43,7 @@ internal object Library {
             val text = "there is no library of Wardline for ${Platform.RESOURCE_PREFIX}"
             throw UnsatisfiedLinkError(text).apply { initCause(error) }
         }
+        keepThreads()
         stopAtExit()
     }
 
@@ -54,6 +58,15 @@ internal object Library {
         true
     } catch (_: ClassNotFoundException) {
         false
+    }
+
+    /**
+     * Threads of the library that wake a waiting coroutine stay known to the JVM: otherwise each wake makes a Java thread
+     * and ends it. They do not keep the JVM from ending, and leave it when they end.
+     */
+    private fun keepThreads() {
+        val initializer = CallbackThreadInitializer(true, false, "wardline")
+        Native.setCallbackThreadInitializer(uniffiRustFutureContinuationCallbackImpl, initializer)
     }
 
     /**
