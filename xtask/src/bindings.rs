@@ -100,7 +100,7 @@ fn generate(build: Build, library: &Path, language: &str, expected: &str) -> Res
     Ok(source)
 }
 
-fn contains(bytes: &[u8], word: &[u8]) -> bool {
+pub(crate) fn contains(bytes: &[u8], word: &[u8]) -> bool {
     bytes.windows(word.len()).any(|window| window == word)
 }
 

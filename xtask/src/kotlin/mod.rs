@@ -41,8 +41,7 @@ pub(crate) fn check(all: bool) -> Result<Outcome> {
         .args(["--quiet", "--batch-mode", "--no-transfer-progress"])
         .args(["--file", "bindings/kotlin/pom.xml", "package"])
         .arg(format!("-Dwardline.build={}", build().display()))
-        // Later runs show what they did even when nothing was changed; a failure is counted, not the end.
-        .args(["-Dmaven.test.failure.ignore=true", "-Dstyle.color=never"]);
+        .arg("-Dstyle.color=never");
     // Classes whose sources are gone must not be in a jar, nor reports of tests that are gone in the count.
     for module in MODULES {
         for old in ["classes", "test-classes", "surefire-reports"] {
@@ -63,9 +62,8 @@ pub(crate) fn check(all: bool) -> Result<Outcome> {
     if counts.passed == 0 || (!passed && counts.failed == 0) {
         bail!("the Kotlin packages do not build, or their tests did not come to an end");
     }
-    for (package, expected) in [("wardline", false), ("wardline-testing", true)] {
-        holds_testing(package, expected)?;
-    }
+    holds_testing("wardline", LIBRARY, false)?;
+    holds_testing("wardline-testing", TESTING_LIBRARY, true)?;
     Ok(Outcome::Counted(counts))
 }
 
@@ -90,7 +88,7 @@ fn prepare() -> Result<()> {
         "generated/wardline-phone/Generated.kt",
         &sources::hidden(&phone_source),
     )?;
-    copy(&shipped, "wardline", "wardline_ffi")?;
+    copy(&shipped, "wardline", LIBRARY)?;
     copy(&bench, "wardline-testing", TESTING_LIBRARY)
 }
 
@@ -108,11 +106,7 @@ fn write(path: &str, text: &str) -> Result<()> {
 fn copy(library: &Path, package: &str, name: &str) -> Result<()> {
     let folder = build().join("native").join(package).join(platform()?);
     fs::create_dir_all(&folder)?;
-    let file = folder.join(format!(
-        "{}{name}{}",
-        std::env::consts::DLL_PREFIX,
-        std::env::consts::DLL_SUFFIX
-    ));
+    let file = folder.join(file_name(name));
     fs::copy(library, &file)?;
     if cfg!(target_os = "linux") {
         run(program("strip").arg("--strip-debug").arg(&file))?;
@@ -137,43 +131,45 @@ fn platform() -> Result<String> {
 }
 
 /// Only the jar for tests may have the relay in a box: neither its library nor its classes are in the other.
-fn holds_testing(package: &str, expected: bool) -> Result<()> {
-    let jar = build()
-        .join(package)
-        .join(format!("{package}-{}.jar", env!("CARGO_PKG_VERSION")));
+fn holds_testing(package: &str, library: &str, expected: bool) -> Result<()> {
+    let name = format!("{package}-{}.jar", env!("CARGO_PKG_VERSION"));
+    let jar = build().join(package).join(name);
     let out = build().join("unpacked").join(package);
     if out.exists() {
         fs::remove_dir_all(&out)?;
     }
     fs::create_dir_all(&out)?;
-    run(program("jar")
-        .arg("--extract")
-        .arg("--file")
-        .arg(&jar)
-        .current_dir(&out))
-    .with_context(|| format!("there is no {}", jar.display()))?;
-    let mut natives = 0;
-    for file in files(&out)? {
+    let mut unpack = program("jar");
+    unpack.args(["--extract", "--file"]).arg(&jar);
+    run(unpack.current_dir(&out)).with_context(|| format!("there is no {}", jar.display()))?;
+    let native = out.join(platform()?).join(file_name(library));
+    ensure!(native.exists(), "{} is not in its jar", native.display());
+    match misplaced(&out, &native, expected)? {
+        None => Ok(()),
+        Some(file) => bail!(
+            "{}: the feature `testing` is where it must not be, or missing",
+            file.display()
+        ),
+    }
+}
+
+/// The first file that has the relay in a box and must not, or the library when it must and has not.
+fn misplaced(folder: &Path, native: &Path, expected: bool) -> Result<Option<PathBuf>> {
+    for file in files(folder)? {
         let bytes = fs::read(&file)?;
-        let native = !file.extension().is_some_and(|end| end == "class");
-        natives += u32::from(bytes.starts_with(b"\x7fELF"));
         for word in bindings::TESTING {
-            let found = bytes
-                .windows(word.len())
-                .any(|window| window == word.as_bytes());
-            if found && !expected || native && expected && bytes.starts_with(b"\x7fELF") && !found {
-                bail!(
-                    "{}: the feature `testing` is where it must not be, or missing",
-                    file.display()
-                );
+            let found = bindings::contains(&bytes, word.as_bytes());
+            if found && !expected || !found && expected && file == native {
+                return Ok(Some(file));
             }
         }
     }
-    ensure!(
-        natives == 1 || !cfg!(target_os = "linux"),
-        "{package} has no native library in it"
-    );
-    Ok(())
+    Ok(None)
+}
+
+fn file_name(library: &str) -> String {
+    use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
+    format!("{DLL_PREFIX}{library}{DLL_SUFFIX}")
 }
 
 /// Public declarations that nobody has described.
@@ -252,11 +248,33 @@ const MODULES: [&str; 6] = [
     "first-message",
     "wardline-tests",
 ];
+const LIBRARY: &str = "wardline_ffi";
 const TESTING_LIBRARY: &str = "wardline_ffi_testing";
 
 #[cfg(test)]
 mod tests {
-    use super::{Counts, add};
+    use std::fs;
+
+    use super::{Counts, add, bindings, misplaced};
+
+    #[test]
+    fn a_jar_with_the_wrong_library_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let native = folder.path().join("lib.so");
+        let testing = bindings::TESTING.join("\0");
+        for (library, class, expected, right) in [
+            ("plain", "plain", false, true),
+            (testing.as_str(), "plain", false, false),
+            ("plain", testing.as_str(), false, false),
+            (testing.as_str(), testing.as_str(), true, true),
+            ("plain", testing.as_str(), true, false),
+        ] {
+            fs::write(&native, library).unwrap();
+            fs::write(folder.path().join("Relay.class"), class).unwrap();
+            let found = misplaced(folder.path(), &native, expected).unwrap();
+            assert_eq!(found.is_none(), right, "{library} {class}");
+        }
+    }
 
     #[test]
     fn the_reports_of_surefire_add_up() {

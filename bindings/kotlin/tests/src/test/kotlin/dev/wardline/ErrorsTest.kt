@@ -48,6 +48,8 @@ class ErrorsTest {
         refused<ArgumentException> { nurse.client.conversation(Person("no spaces please")) }
         refused<ArgumentException> { nurse.client.deliveries("01a20f97") }
         refused<ArgumentException> { nurse.client.search("word", limit = -1) }
+        val status = refused<ArgumentException> { nurse.client.complete("01", RelayResponse(70_000, ByteArray(0))) }
+        assertEquals("status", status.name)
         // Half of an emoji, as a text field leaves it behind.
         val half = refused<ArgumentException> { nurse.client.send(Person("DR-1"), "pain \uD83D") }
         assertEquals("text", half.name)

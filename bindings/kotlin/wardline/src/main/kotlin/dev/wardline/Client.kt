@@ -14,6 +14,7 @@ import dev.wardline.internal.messages
 import dev.wardline.internal.native
 import dev.wardline.internal.number
 import dev.wardline.internal.pending
+import dev.wardline.internal.status
 import kotlinx.coroutines.NonCancellable
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.flow
@@ -251,7 +252,7 @@ public class Client internal constructor(private val inside: NativeClient) : Aut
 
     /** Takes in the answer to a pending request, named by its id. */
     public suspend fun complete(request: String, response: RelayResponse): Unit = native {
-        inside.complete(request, NativeResponse(response.status.toUShort(), response.body))
+        inside.complete(request, NativeResponse(status(response.status), response.body))
     }
 
     // Keys.

@@ -206,12 +206,18 @@ internal fun millis(name: String, duration: Duration): ULong = number(name, dura
 
 /** A number that the library takes without a sign. */
 internal fun number(name: String, value: Long): ULong {
-    if (value < 0) throw negative(name)
+    if (value < 0) throw unfit(name, "$name is negative")
     return value.toULong()
 }
 
 /** A number that the library takes without a sign. */
 internal fun number(name: String, value: Int): UInt {
-    if (value < 0) throw negative(name)
+    if (value < 0) throw unfit(name, "$name is negative")
     return value.toUInt()
+}
+
+/** A status of HTTP: a number that is none would be cut off silently. */
+internal fun status(value: Int): UShort {
+    if (value !in 100..999) throw unfit("status", "no status of HTTP")
+    return value.toUShort()
 }

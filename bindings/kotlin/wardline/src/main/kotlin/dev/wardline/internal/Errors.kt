@@ -65,12 +65,10 @@ internal fun defect(detail: String): DefectException =
     DefectException(Facts("WL-DEFECT", detail, false, Recovery.ASK_THE_DEVELOPER))
 
 /** For a string that is no text: it cannot be written as UTF-8. */
-internal fun notText(): ArgumentException = argument("text", "a string has half of a surrogate pair")
+internal fun notText(): ArgumentException = unfit("text", "a string has half of a surrogate pair")
 
-/** For a number that is less than it may be. */
-internal fun negative(name: String): ArgumentException = argument(name, "$name is negative")
-
-private fun argument(name: String, detail: String) =
+/** For a value that the library cannot be given. */
+internal fun unfit(name: String, detail: String): ArgumentException =
     ArgumentException(Facts("WL-ARGUMENT", detail, false, Recovery.ASK_THE_DEVELOPER), name)
 
 private fun facts(code: String, detail: String, retryable: Boolean, recovery: NativeRecovery) =

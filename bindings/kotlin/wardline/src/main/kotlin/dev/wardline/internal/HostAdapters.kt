@@ -47,9 +47,7 @@ internal fun KeyStore.lowered(): NativeKeys = if (this is NativeKeyStore) inside
 private class TransportAdapter(private val transport: Transport) : NativeLine {
     override suspend fun call(request: NativeRequest): NativeResponse = host(::failure) {
         val answer = transport.call(request(request))
-        // A number that is no status would be cut off silently.
-        if (answer.status !in 0..UShort.MAX_VALUE.toInt()) throw IllegalArgumentException("no status of HTTP")
-        NativeResponse(answer.status.toUShort(), answer.body)
+        NativeResponse(status(answer.status), answer.body)
     }
 
     private fun failure(error: Throwable): Exception = when (error) {
