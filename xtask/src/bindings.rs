@@ -22,6 +22,9 @@ pub(crate) struct Build {
     pub(crate) name: &'static str,
     pub(crate) features: &'static str,
     pub(crate) has_testing: bool,
+    name: &'static str,
+    features: &'static str,
+    has_testing: bool,
 }
 
 /// Generates every language for every build, and looks what is in the builds.
@@ -43,9 +46,17 @@ pub(crate) fn check() -> Result<Outcome> {
         }
         for (language, expected) in LANGUAGES {
             generate(build, &library, language, expected)?;
+        for (language, _) in LANGUAGES {
+            generate(build, &library, language)?;
         }
     }
     Ok(Outcome::Passed)
+}
+
+impl Build {
+    pub(crate) fn name(self) -> &'static str {
+        self.name
+    }
 }
 
 /// Builds the library and keeps a copy, so that the next build does not replace it.
@@ -76,6 +87,32 @@ pub(crate) fn kotlin(build: Build, library: &Path) -> Result<String> {
     Ok(fs::read_to_string(generate(
         build, library, language, expected,
     )?)?)
+/// Generates one language from a library that [`library`] built, and answers where it is.
+pub(crate) fn generate(build: Build, library: &Path, language: &str) -> Result<PathBuf> {
+    let (_, expected) = LANGUAGES
+        .into_iter()
+        .find(|(name, _)| *name == language)
+        .with_context(|| format!("there is no language {language}"))?;
+    let out = target().join("bindings").join(build.name).join(language);
+    let mut command = cargo(["run", "--quiet", "--package", "wardline-bindgen", "--"]);
+    command
+        .args([
+            "generate",
+            "--no-format",
+            "--language",
+            language,
+            "--out-dir",
+        ])
+        .arg(&out)
+        .arg(library);
+    run(&mut command)?;
+    let source = out.join(expected);
+    let lines = fs::read_to_string(&source)
+        .with_context(|| format!("{} was not generated", source.display()))?
+        .lines()
+        .count();
+    say(format_args!("{}: {lines} lines", source.display()));
+    Ok(out)
 }
 
 fn generate(build: Build, library: &Path, language: &str, expected: &str) -> Result<PathBuf> {
@@ -104,11 +141,13 @@ pub(crate) fn contains(bytes: &[u8], word: &[u8]) -> bool {
     bytes.windows(word.len()).any(|window| window == word)
 }
 
+/// What phones ship.
 pub(crate) const PHONE: Build = Build {
     name: "phone",
     features: "",
     has_testing: false,
 };
+/// What tests of apps get.
 pub(crate) const BENCH: Build = Build {
     name: "bench",
     features: "http,authority,testing",

@@ -12,6 +12,7 @@ mod python;
 mod report;
 mod size;
 mod steps;
+mod swift;
 mod tools;
 
 use std::process::ExitCode;
@@ -61,6 +62,8 @@ enum Chore {
     Size,
     /// Build the Kotlin packages, run their tests and the example (needs a JDK and Maven)
     Kotlin,
+    /// Build the Swift package, run its tests and the example (needs root; makes a folder of 2.6 GB)
+    Swift,
     /// Run the fuzz targets, each for a while (needs a nightly toolchain and cargo-fuzz)
     Fuzz(Fuzz),
     /// Run the benchmarks
@@ -119,6 +122,7 @@ fn main() -> ExitCode {
         Chore::Python => report.run("python", python::check),
         Chore::Size => report.run("size", size::check),
         Chore::Kotlin => report.run("kotlin", || kotlin::check(false)),
+        Chore::Swift => report.run("swift", swift::check),
         Chore::Fuzz(Fuzz { seconds, targets }) => {
             report.run("fuzz", || steps::fuzz(seconds, &targets));
         }

@@ -17,6 +17,7 @@ use crate::{
     connect, house, kotlin, python,
     report::{Counts, Outcome},
     size, tools,
+    swift, tools,
 };
 
 #[derive(Clone, Copy)]
@@ -33,6 +34,7 @@ pub(crate) enum Step {
     Python,
     Size,
     Kotlin,
+    Swift,
 }
 
 impl Step {
@@ -50,6 +52,7 @@ impl Step {
         Self::Python,
         Self::Size,
         Self::Kotlin,
+        Self::Swift,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -66,6 +69,7 @@ impl Step {
             Self::Python => "python",
             Self::Size => "size",
             Self::Kotlin => "kotlin",
+            Self::Swift => "swift",
         }
     }
 
@@ -87,6 +91,7 @@ impl Step {
                 "takes some minutes: cargo xtask size, or cargo xtask test --all".to_owned(),
             )),
             Self::Kotlin => kotlin::check(all),
+            Self::Swift => swift::check(),
         }
     }
 }

@@ -1,0 +1,71 @@
+// Between this package and the generated code: every call goes through here, so that only `WardlineError` and
+// `CancellationError` come out. What a call means is not known here.
+
+import Foundation
+package import WardlineFFI
+
+/// Makes an asynchronous call of the library.
+package func run<T>(_ call: () async throws -> T) async throws -> T {
+    do {
+        return try await call()
+    } catch {
+        throw WardlineError.of(error)
+    }
+}
+
+/// Makes a synchronous call of the library.
+package func run<T>(_ call: () throws -> T) throws -> T {
+    do {
+        return try call()
+    } catch {
+        throw WardlineError.of(error)
+    }
+}
+
+/// Makes a call that may wait for a long time; cancelling the task ends it.
+///
+/// Generated code does not pass a cancellation on, so the call takes a token.
+package func wait<T>(_ call: (WardlineFFI.CancelToken) async throws -> T) async throws -> T {
+    let token = WardlineFFI.CancelToken()
+    return try await withTaskCancellationHandler {
+        try await run { try await call(token) }
+    } onCancel: {
+        token.cancel()
+    }
+}
+
+/// Makes a call that takes no token and may take as long as a transport does. Cancelling the task gives up waiting
+/// for it; the library carries it to its end.
+package func abandonable<T: Sendable>(_ call: @escaping @Sendable () async throws -> T) async throws -> T {
+    let (answers, answer) = AsyncThrowingStream<T, any Error>.makeStream()
+    Task {
+        do {
+            answer.yield(try await run(call))
+            answer.finish()
+        } catch {
+            answer.finish(throwing: error)
+        }
+    }
+    for try await found in answers {
+        return found
+    }
+    // The stream of a task that was cancelled ends without an element.
+    throw CancellationError()
+}
+
+extension Date {
+    package init(millis: Int64) {
+        self.init(timeIntervalSince1970: Double(millis) / 1000)
+    }
+
+    package var millis: Int64 {
+        Int64((timeIntervalSince1970 * 1000).rounded())
+    }
+}
+
+extension Duration {
+    package var millis: UInt64 {
+        let (seconds, attoseconds) = components
+        return UInt64(clamping: max(0, seconds)) * 1000 + UInt64(clamping: max(0, attoseconds)) / 1_000_000_000_000_000
+    }
+}

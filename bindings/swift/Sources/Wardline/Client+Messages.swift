@@ -1,0 +1,78 @@
+// Writing and reading.
+
+internal import WardlineFFI
+
+extension Client {
+    /// Takes a message and returns its id: it is on disk then and will be sent, whatever happens to the process or the
+    /// network.
+    ///
+    /// Sending twice with the same `idempotencyKey` (at most 128 bytes) sends once, also after a restart. A task that is
+    /// cancelled sends all the same: the answer is never in doubt.
+    @discardableResult
+    public func send(
+        _ text: String, to recipient: Recipient, priority: Priority = .routine, about patient: Patient? = nil,
+        idempotencyKey: String? = nil
+    ) async throws -> String {
+        let draft = WardlineFFI.Draft(
+            recipient: recipient.native, text: text, priority: priority.native, patient: patient?.native,
+            idempotencyKey: idempotencyKey)
+        return try await run { try await inside.send(draft: draft) }
+    }
+
+    /// The conversation that this person shares with a recipient.
+    public func conversation(with recipient: Recipient) throws -> String {
+        try run { try inside.conversation(recipient: recipient.native) }
+    }
+
+    /// A page of a conversation, ending before `cursor` or with the newest message.
+    public func timeline(_ conversation: String, before cursor: Int64? = nil, size: Int = 50) async throws -> Page {
+        Page(
+            try await run {
+                try await inside.timeline(conversation: conversation, before: cursor, size: UInt32(clamping: size))
+            })
+    }
+
+    /// How a message of this device stands with everybody it went to.
+    public func deliveries(of message: String) async throws -> [Delivery] {
+        try await run { try await inside.deliveries(message: message) }.map(Delivery.init)
+    }
+
+    /// Notes that a person has opened messages, here; their authors get a signed receipt. A preview on a lock screen is
+    /// not an opening.
+    public func markRead(_ messages: [String]) async throws {
+        try await run { try await inside.markRead(messages: messages) }
+    }
+
+    /// How many messages of a conversation nobody has opened yet.
+    public func unread(in conversation: String) async throws -> Int {
+        Int(clamping: try await run { try await inside.unread(conversation: conversation) })
+    }
+
+    /// Looks for messages: all words must occur, the last one may be unfinished. Newest first.
+    public func search(
+        _ text: String, in conversation: String? = nil, before cursor: Int64? = nil, limit: Int = 50
+    ) async throws -> [Message] {
+        try await run {
+            try await inside.search(
+                text: text, conversation: conversation, before: cursor, limit: UInt32(clamping: limit))
+        }.map(Message.init)
+    }
+
+    /// Keeps what somebody has begun to write; an empty text removes it.
+    public func saveDraft(_ text: String, to recipient: Recipient) async throws {
+        try await run { try await inside.saveDraft(recipient: recipient.native, text: text) }
+    }
+
+    /// What somebody has begun to write.
+    public func draft(in conversation: String) async throws -> String? {
+        try await run { try await inside.draft(conversation: conversation) }
+    }
+
+    /// Follows the newest `size` messages of a conversation.
+    public func follow(_ conversation: String, size: Int = 50) async throws -> TimelineView {
+        TimelineView(
+            try await run {
+                try await inside.follow(conversation: conversation, size: UInt32(clamping: size))
+            })
+    }
+}

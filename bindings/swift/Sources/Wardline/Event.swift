@@ -1,0 +1,61 @@
+// What the app is told, at least once.
+
+import Foundation
+internal import WardlineFFI
+
+/// Something the app should know.
+public struct Event: Hashable, Sendable {
+    /// Its place in the stream: confirm up to here when it has been dealt with.
+    public let cursor: UInt64
+    /// When it happened, by this device's clock.
+    public let at: Date
+    /// What happened.
+    public let kind: Kind
+
+    /// What happened. Later versions add cases.
+    public enum Kind: Hashable, Sendable {
+        /// A message is on this device's disk; `tier` is how loudly to tell.
+        case messageArrived(message: String, conversation: String, tier: Priority)
+        /// The relay has a message of ours for every device it could be sealed for so far.
+        case messageSent(message: String, conversation: String)
+        /// A person's device signed for a message of ours, or the relay refused it for one.
+        case deliveryChanged(message: String, user: String)
+        /// A message was read on another device of the same person.
+        case readElsewhere(message: String)
+        /// An envelope did not open, with the stable code of the cause; `healing` when its sender was asked for it again.
+        case envelopeRefused(code: String, healing: Bool)
+        /// There is a newer directory head.
+        case directoryChanged(version: UInt64)
+        /// The relay showed a directory that is not believed; what was believed before stays. The code
+        /// `WL-DIRECTORY-FORK` is evidence of a split view.
+        case directoryRefused(code: String)
+        /// This store is older than what the relay has seen of it: a copy was restored.
+        case storeRolledBack
+        /// The organization has revoked this device.
+        case deviceRevoked
+        /// Something that this version of the package has no word for. Update it.
+        case unknown
+    }
+}
+
+extension Event {
+    init(_ event: WardlineFFI.DeliveredEvent) {
+        cursor = event.cursor
+        at = Date(millis: event.atMs)
+        kind =
+            switch event.event {
+            case .messageArrived(let message, let conversation, let tier):
+                .messageArrived(message: message, conversation: conversation, tier: Priority(tier))
+            case .messageSent(let message, let conversation):
+                .messageSent(message: message, conversation: conversation)
+            case .deliveryChanged(let message, let user): .deliveryChanged(message: message, user: user)
+            case .readElsewhere(let message): .readElsewhere(message: message)
+            case .envelopeRefused(let code, let healing): .envelopeRefused(code: code, healing: healing)
+            case .directoryChanged(let version): .directoryChanged(version: version)
+            case .directoryRefused(let code): .directoryRefused(code: code)
+            case .storeRolledBack: .storeRolledBack
+            case .deviceRevoked: .deviceRevoked
+            case .unknown: .unknown
+            }
+    }
+}

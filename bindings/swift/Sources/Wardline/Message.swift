@@ -1,0 +1,111 @@
+// What is read: messages, and pages of them.
+
+import Foundation
+internal import WardlineFFI
+
+/// A message as a person reads it.
+///
+/// Printing it shows ids and states, and nothing of what was written or about whom, so that a log line does not either.
+public struct Message: Hashable, Sendable, Identifiable {
+    /// Its id, the same on every device.
+    public let id: String
+    /// The conversation it is in.
+    public let conversation: String
+    /// Its place in this device's timelines; grows.
+    public let cursor: Int64
+    /// Who wrote it, as the directory proves.
+    public let sender: String
+    /// On which device.
+    public let senderDevice: String
+    /// Whether it came in, or was written here or on another device of the same person.
+    public let direction: Direction
+    /// Whether the directory still stood behind the sender when it came.
+    public let proof: Proof
+    /// How urgent it is.
+    public let priority: Priority
+    /// What it says; for a type this version does not know, its fallback text.
+    public let text: String
+    /// The type of its content, such as `wardline.text/1`; empty when the stored body is damaged.
+    public let contentType: String
+    /// Whether this version understands the type.
+    public let isSupported: Bool
+    /// Whom it is about.
+    public let patient: Patient?
+    /// When it was written, by the sender's clock.
+    public let createdAt: Date
+    /// When it came here, by this device's clock.
+    public let arrivedAt: Date
+    /// When a person opened it here, if it came in.
+    public let readAt: Date?
+
+    /// Which way a message went.
+    public enum Direction: Hashable, Sendable, CaseIterable {
+        /// Written on this device.
+        case outgoing
+        /// Written by somebody else.
+        case incoming
+        /// Written by the same person on another device.
+        case ownOtherDevice
+    }
+
+    /// What stands behind a sender.
+    public enum Proof: Hashable, Sendable, CaseIterable {
+        /// The directory listed the sending device as active when the message was opened.
+        case proven
+        /// The device had been revoked, or its person had left: never an order, never an answer.
+        case revoked
+    }
+}
+
+/// Some messages of a conversation, oldest first.
+public struct Page: Hashable, Sendable {
+    /// The messages.
+    public let messages: [Message]
+    /// Ask for the page before with this; `nil` at the beginning.
+    public let before: Int64?
+}
+
+extension Message: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    /// Shows the id and the direction.
+    public var description: String { "Message(\(id), \(direction))" }
+    /// Shows the id and the direction.
+    public var debugDescription: String { description }
+    /// Shows the id and the direction.
+    public var customMirror: Mirror { Mirror(self, children: ["id": id, "direction": direction]) }
+}
+
+extension Message {
+    init(_ message: WardlineFFI.Message) {
+        id = message.id
+        conversation = message.conversation
+        cursor = message.cursor
+        sender = message.sender
+        senderDevice = message.senderDevice
+        direction =
+            switch message.direction {
+            case .outgoing: .outgoing
+            case .incoming: .incoming
+            case .ownOtherDevice: .ownOtherDevice
+            }
+        proof =
+            switch message.proof {
+            case .proven: .proven
+            case .revoked: .revoked
+            }
+        priority = Priority(message.priority)
+        text = message.text
+        contentType = message.contentType
+        isSupported = message.supported
+        patient = message.patient.map(Patient.init)
+        createdAt = Date(millis: message.createdAtMs)
+        arrivedAt = Date(millis: message.arrivedAtMs)
+        readAt = message.readAtMs.map(Date.init(millis:))
+    }
+}
+
+extension Page {
+    init(_ page: WardlineFFI.MessagePage) {
+        messages = page.messages.map(Message.init)
+        before = page.before
+    }
+}

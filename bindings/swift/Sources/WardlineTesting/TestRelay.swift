@@ -1,0 +1,58 @@
+// A relay in this process, reachable without a socket, and on one when asked.
+
+import Foundation
+import Wardline
+internal import WardlineFFI
+
+/// A relay in this process. Stop it before its folder goes away.
+public final class TestRelay: Sendable {
+    private let inside: WardlineFFI.TestRelay
+
+    private init(_ inside: WardlineFFI.TestRelay) {
+        self.inside = inside
+    }
+
+    /// Opens a relay of this name on a folder, for the organizations of these root documents.
+    public static func open(
+        folder: URL, name: String, rootDocuments: [String], clock: TestClock? = nil
+    ) async throws -> TestRelay {
+        TestRelay(
+            try await run {
+                try await WardlineFFI.TestRelay.open(
+                    folder: folder.path, name: name, rootDocuments: rootDocuments, clock: clock?.inside)
+            })
+    }
+
+    /// A transport to it, without a socket.
+    public var transport: any Wardline.Transport { BuiltInTransport(inside.transport()) }
+
+    /// Puts it on a port of this machine (0 takes a free one) and returns its address, so that apps in other processes
+    /// and simulators can join.
+    public func listen(port: UInt16 = 0) async throws -> URL {
+        let address = try await run { try await inside.listen(port: port) }
+        guard let url = URL(string: address) else {
+            throw URLError(.badURL)
+        }
+        return url
+    }
+
+    /// Deletes what is too old by its clock now.
+    public func sweep() async throws {
+        try await run { try await inside.sweep() }
+    }
+
+    /// Its metrics, as OpenMetrics text.
+    public var metrics: String { inside.metrics() }
+
+    /// Answers every waiting poll, finishes what was begun and closes.
+    public func stop() async throws {
+        try await run { try await inside.stop() }
+    }
+}
+
+/// The transport of services and desktops, built into the native library for tests. An app takes a
+/// `URLSessionTransport`.
+public func builtInHTTPTransport(to url: URL, allowingPlaintext: Bool = false) throws -> any Wardline.Transport {
+    let options = WardlineFFI.HttpOptions(allowPlaintext: allowingPlaintext)
+    return BuiltInTransport(try run { try WardlineFFI.httpTransport(url: url.absoluteString, options: options) })
+}

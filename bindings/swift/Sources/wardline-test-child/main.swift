@@ -1,0 +1,2 @@
+import Wardline
+print("x")
