@@ -54,13 +54,6 @@ final class ErrorTests: WardTestCase {
         await refused("WL-VAULT-EMPTY-PASSPHRASE") { _ = try Passphrase("") }
     }
 
-    func testASecondClientOnOneFolderIsRefused() async throws {
-        let nurse = try await ward.enroll("NS-1")
-        let error = await refused("WL-STORE-IN-USE") { _ = try await Client.open(nurse.configuration) }
-        XCTAssertEqual(error?.cause, .store(found: nil, known: nil))
-        try await nurse.client.send("the first one goes on", to: .person("DR-1"))
-    }
-
     func testARevokedDeviceIsToldToEnrollAgain() async throws {
         let nurse = try await ward.enroll("NS-1")
         try await ward.authority.revoke(device: nurse.client.device, of: "NS-1")

@@ -144,11 +144,11 @@ class WardTestCase: XCTestCase {
 
 /// The error of Wardline that a call throws.
 @discardableResult
-func refused(
-    _ code: String, file: StaticString = #filePath, line: UInt = #line, _ call: () async throws -> Void
+func refused<T>(
+    _ code: String, file: StaticString = #filePath, line: UInt = #line, _ call: () async throws -> T
 ) async -> WardlineError? {
     do {
-        try await call()
+        _ = try await call()
         XCTFail("nothing was thrown instead of \(code)", file: file, line: line)
     } catch let error as WardlineError {
         XCTAssertEqual(error.code, code, file: file, line: line)
