@@ -117,9 +117,10 @@ fn make(folder: &Path) -> Result<()> {
             "--quiet",
             "--no-install-recommends",
             "swiftlang",
-            // What it links with.
+            // What it links with, and whom a program trusts.
             "libc6-dev",
             "libstdc++-14-dev",
+            "ca-certificates",
         ][..],
         &["clean"],
     ] {

@@ -37,12 +37,25 @@ public struct RelayRequest: Hashable, Sendable {
     /// The body.
     public let body: Data
 
+    /// A request.
+    public init(path: String, headers: [Header], body: Data) {
+        self.path = path
+        self.headers = headers
+        self.body = body
+    }
+
     /// One header.
     public struct Header: Hashable, Sendable {
         /// The name, in lower case.
         public let name: String
         /// The value.
         public let value: String
+
+        /// A header.
+        public init(name: String, value: String) {
+            self.name = name
+            self.value = value
+        }
     }
 }
 
@@ -134,9 +147,9 @@ extension TransportFailure {
 
 extension RelayRequest {
     init(_ request: WardlineFFI.RelayRequest) {
-        path = request.path
-        headers = request.headers.map { Header(name: $0.name, value: $0.value) }
-        body = request.body
+        self.init(
+            path: request.path, headers: request.headers.map { Header(name: $0.name, value: $0.value) },
+            body: request.body)
     }
 
     var native: WardlineFFI.RelayRequest {

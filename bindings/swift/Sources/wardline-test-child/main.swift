@@ -1,2 +1,0 @@
-import Wardline
-print("x")
