@@ -34,25 +34,6 @@ package func wait<T>(_ call: (WardlineFFI.CancelToken) async throws -> T) async 
     }
 }
 
-/// Makes a call that takes no token and may take as long as a transport does. Cancelling the task gives up waiting
-/// for it; the library carries it to its end.
-package func abandonable<T: Sendable>(_ call: @escaping @Sendable () async throws -> T) async throws -> T {
-    let (answers, answer) = AsyncThrowingStream<T, any Error>.makeStream()
-    Task {
-        do {
-            answer.yield(try await run(call))
-            answer.finish()
-        } catch {
-            answer.finish(throwing: error)
-        }
-    }
-    for try await found in answers {
-        return found
-    }
-    // The stream of a task that was cancelled ends without an element.
-    throw CancellationError()
-}
-
 extension Date {
     package init(millis: Int64) {
         self.init(timeIntervalSince1970: Double(millis) / 1000)

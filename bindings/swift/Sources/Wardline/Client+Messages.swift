@@ -32,20 +32,53 @@ extension Client {
             })
     }
 
-    /// How a message of this device stands with everybody it went to.
+    /// Messages by reference, in the order asked: what an event has announced, say. Those that are not on this device are
+    /// left out.
+    public func messages(_ references: [String]) async throws -> [Message] {
+        try await run { try await inside.messages(references: references) }.map(Message.init)
+    }
+
+    /// How a message of this device stands with everybody it went to; `message` is what sending it returned.
     public func deliveries(of message: String) async throws -> [Delivery] {
         try await run { try await inside.deliveries(message: message) }.map(Delivery.init)
     }
 
-    /// Notes that a person has opened messages, here; their authors get a signed receipt. A preview on a lock screen is
-    /// not an opening.
-    public func markRead(_ messages: [String]) async throws {
-        try await run { try await inside.markRead(messages: messages) }
+    /// Notes that a person has opened messages, here; their authors get a signed receipt. A preview on a lock screen or in
+    /// a list is not an opening.
+    public func markRead(_ messages: [Message]) async throws {
+        try await markRead(messages.map(\.reference))
+    }
+
+    /// ``markRead(_:)-([Message])`` for messages that are named by reference.
+    public func markRead(_ references: [String]) async throws {
+        try await run { try await inside.markRead(references: references) }
     }
 
     /// How many messages of a conversation nobody has opened yet.
     public func unread(in conversation: String) async throws -> Int {
         Int(clamping: try await run { try await inside.unread(conversation: conversation) })
+    }
+
+    /// How many messages nobody has opened yet, in all conversations: what an app's badge shows.
+    public func unreadTotal() async throws -> Int {
+        Int(clamping: try await run { try await inside.unreadTotal() })
+    }
+
+    /// A page of the list of conversations: those whose newest message is older than `cursor`, or the first ones, the
+    /// newest first. Works while locked; only the previews are missing then.
+    ///
+    /// A conversation in which somebody has only begun to write is not on the list. One that gets a message between two
+    /// pages moves to the front: it is on the first page when that is asked for again.
+    public func conversations(before cursor: Int64? = nil, size: Int = 50) async throws -> ConversationPage {
+        ConversationPage(
+            try await run { try await inside.conversations(before: cursor, size: UInt32(clamping: size)) })
+    }
+
+    /// Follows the `size` conversations with the newest messages: an app's first screen. Works while locked; previews come
+    /// with the unlock and go with the lock.
+    public func followConversations(size: Int = 50) async throws -> ConversationListView {
+        ConversationListView(
+            try await run { try await inside.followConversations(size: UInt32(clamping: size)) })
     }
 
     /// Looks for messages: all words must occur, the last one may be unfinished. Newest first.

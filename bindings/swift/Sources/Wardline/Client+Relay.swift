@@ -40,11 +40,10 @@ extension Client {
 
     /// One full round: sends what can be sent, fetches everything that waits, sends what that made necessary.
     ///
-    /// Cancelling the task gives up waiting; the round goes on.
+    /// Cancelling the task gives the round up, which loses nothing: the next one goes on.
     @discardableResult
     public func syncOnce() async throws -> Round {
-        let inside = inside
-        let round = try await abandonable { try await inside.syncOnce() }
+        let round = try await wait { try await inside.syncOnce(cancel: $0) }
         return Round(
             posted: Int(clamping: round.posted), received: Int(clamping: round.received),
             waiting: Int(clamping: round.waiting))

@@ -73,7 +73,24 @@ public final class Client: Sendable {
         Int(try await run { try await inside.unlock(passphrase: passphrase.inside) })
     }
 
-    /// Drops the reading keys and closes the search index. Receiving goes on.
+    /// ``unlock(_:)`` for a person whom the platform recognizes, by a finger or a face, once ``allowPresence(_:)`` was
+    /// called. The platform may prompt. When it refuses, also because somebody enrolled another finger since, ask for the
+    /// passphrase.
+    public func unlockByPresence() async throws {
+        try await run { try await inside.unlockByPresence() }
+    }
+
+    /// Lets presence open what a person reads from now on, besides the passphrase.
+    public func allowPresence(_ passphrase: Passphrase) async throws {
+        try await run { try await inside.allowPresence(passphrase: passphrase.inside) }
+    }
+
+    /// Takes presence back: from now on only the passphrase opens what a person reads.
+    public func forbidPresence() async throws {
+        try await run { try await inside.forbidPresence() }
+    }
+
+    /// Drops the reading keys and closes the search index. Receiving goes on. Views that show texts are told at once.
     public func lock() throws {
         try run { try inside.lock() }
     }

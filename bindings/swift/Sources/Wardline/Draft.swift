@@ -74,6 +74,14 @@ extension Patient.Identifier: CustomStringConvertible, CustomDebugStringConverti
 }
 
 extension Recipient {
+    init(_ recipient: WardlineFFI.Recipient) {
+        self =
+            switch recipient {
+            case .person(let user): .person(user)
+            case .team(let team): .team(team)
+            }
+    }
+
     var native: WardlineFFI.Recipient {
         switch self {
         case .person(let user): .person(user: user)

@@ -14,14 +14,16 @@ public struct Event: Hashable, Sendable {
 
     /// What happened. Later versions add cases.
     public enum Kind: Hashable, Sendable {
-        /// A message is on this device's disk; `tier` is how loudly to tell.
-        case messageArrived(message: String, conversation: String, tier: Priority)
-        /// The relay has a message of ours for every device it could be sealed for so far.
+        /// A message is on this device's disk; `tier` is how loudly to tell. ``Client/messages(_:)`` and
+        /// ``Client/markRead(_:)-([String])`` take its reference.
+        case messageArrived(reference: String, conversation: String, tier: Priority)
+        /// The relay has a message of ours, by the id that sending it returned, for every device it could be sealed for so
+        /// far.
         case messageSent(message: String, conversation: String)
         /// A person's device signed for a message of ours, or the relay refused it for one.
         case deliveryChanged(message: String, user: String)
         /// A message was read on another device of the same person.
-        case readElsewhere(message: String)
+        case readElsewhere(reference: String)
         /// An envelope did not open, with the stable code of the cause; `healing` when its sender was asked for it again.
         case envelopeRefused(code: String, healing: Bool)
         /// There is a newer directory head.
@@ -44,12 +46,12 @@ extension Event {
         at = Date(millis: event.atMs)
         kind =
             switch event.event {
-            case .messageArrived(let message, let conversation, let tier):
-                .messageArrived(message: message, conversation: conversation, tier: Priority(tier))
+            case .messageArrived(let reference, let conversation, let tier):
+                .messageArrived(reference: reference, conversation: conversation, tier: Priority(tier))
             case .messageSent(let message, let conversation):
                 .messageSent(message: message, conversation: conversation)
             case .deliveryChanged(let message, let user): .deliveryChanged(message: message, user: user)
-            case .readElsewhere(let message): .readElsewhere(message: message)
+            case .readElsewhere(let reference): .readElsewhere(reference: reference)
             case .envelopeRefused(let code, let healing): .envelopeRefused(code: code, healing: healing)
             case .directoryChanged(let version): .directoryChanged(version: version)
             case .directoryRefused(let code): .directoryRefused(code: code)

@@ -6,9 +6,12 @@ internal import WardlineFFI
 /// A message as a person reads it.
 ///
 /// Printing it shows ids and states, and nothing of what was written or about whom, so that a log line does not either.
-public struct Message: Hashable, Sendable, Identifiable {
-    /// Its id, the same on every device.
+public struct Message: Hashable, Sendable {
+    /// Its id, the same on every device. Unique only among the messages of its author's device.
     public let id: String
+    /// Names it among all messages on this device: its author's device, a slash and its id. What is done to a message takes
+    /// this, and so does a list on a screen.
+    public let reference: String
     /// The conversation it is in.
     public let conversation: String
     /// Its place in this device's timelines; grows.
@@ -77,16 +80,12 @@ extension Message: CustomStringConvertible, CustomDebugStringConvertible, Custom
 extension Message {
     init(_ message: WardlineFFI.Message) {
         id = message.id
+        reference = message.reference
         conversation = message.conversation
         cursor = message.cursor
         sender = message.sender
         senderDevice = message.senderDevice
-        direction =
-            switch message.direction {
-            case .outgoing: .outgoing
-            case .incoming: .incoming
-            case .ownOtherDevice: .ownOtherDevice
-            }
+        direction = Direction(message.direction)
         proof =
             switch message.proof {
             case .proven: .proven
@@ -100,6 +99,17 @@ extension Message {
         createdAt = Date(millis: message.createdAtMs)
         arrivedAt = Date(millis: message.arrivedAtMs)
         readAt = message.readAtMs.map(Date.init(millis:))
+    }
+}
+
+extension Message.Direction {
+    init(_ direction: WardlineFFI.Direction) {
+        self =
+            switch direction {
+            case .outgoing: .outgoing
+            case .incoming: .incoming
+            case .ownOtherDevice: .ownOtherDevice
+            }
     }
 }
 

@@ -19,8 +19,8 @@ public final class TimelineView: Sendable {
     /// Waits until something in the view has changed and says what. Cancelling the task ends the wait; no change is lost:
     /// the snapshot has everything, and the next change follows it.
     ///
-    /// Throws the cause ``WardlineError/Cause/locked`` once the client is locked (wait again after unlock) and
-    /// ``WardlineError/Cause/closed`` once it is closed.
+    /// Throws the cause ``WardlineError/Cause/locked`` as soon as the client is locked: the view is empty then, and after
+    /// the unlock the next change brings everything. Throws ``WardlineError/Cause/closed`` once the client is closed.
     public func nextChange() async throws -> Change {
         Change(try await wait { try await inside.changed(cancel: $0) })
     }
@@ -38,7 +38,7 @@ public final class TimelineView: Sendable {
 
     /// What changed since the last look, in the order to apply it.
     public struct Change: Hashable, Sendable {
-        /// Messages that are gone from the view.
+        /// References of messages that are gone from the view.
         public let removed: [String]
         /// Messages that are shown already and changed (read, for example).
         public let updated: [Message]

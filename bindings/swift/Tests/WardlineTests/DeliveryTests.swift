@@ -34,7 +34,7 @@ final class DeliveryTests: WardTestCase {
         var unread = try await doctor.client.unread(in: conversation)
         XCTAssertEqual(unread, 1)
 
-        try await doctor.client.markRead([sent])
+        try await doctor.client.markRead([message])
         try await ward.settle(doctor, nurse)
         deliveries = try await nurse.client.deliveries(of: sent)
         XCTAssertEqual(deliveries.map(\.state), [.read])

@@ -18,7 +18,7 @@ final class URLSessionTests: WardTestCase {
         let events = doctor.client.events()
         try await within(20) {
             for try await event in events {
-                if case .messageArrived(sent, _, _) = event.kind { return }
+                if case .messageArrived(let reference, _, _) = event.kind, reference.hasSuffix(sent) { return }
             }
         }
         let texts = try await doctor.texts(with: "NS-1")

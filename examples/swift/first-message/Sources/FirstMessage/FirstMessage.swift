@@ -59,10 +59,10 @@ struct FirstMessage {
         print("nurse  sent", sent)
 
         for try await event in doctor.events() {
-            guard case .messageArrived(let message, let conversation, _) = event.kind else { continue }
-            let page = try await doctor.timeline(conversation)
-            print("doctor reads:", page.messages.last?.text ?? "nothing")
-            try await doctor.markRead([message])
+            guard case .messageArrived(let reference, _, _) = event.kind else { continue }
+            let messages = try await doctor.messages([reference])
+            print("doctor reads:", messages.first?.text ?? "nothing")
+            try await doctor.markRead(messages)
             break
         }
 
