@@ -49,7 +49,7 @@ extension Client {
         try await markRead(messages.map(\.reference))
     }
 
-    /// ``markRead(_:)-([Message])`` for messages that are named by reference.
+    /// Notes the same for messages that are named by reference.
     public func markRead(_ references: [String]) async throws {
         try await run { try await inside.markRead(references: references) }
     }

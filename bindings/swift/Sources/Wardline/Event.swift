@@ -15,7 +15,7 @@ public struct Event: Hashable, Sendable {
     /// What happened. Later versions add cases.
     public enum Kind: Hashable, Sendable {
         /// A message is on this device's disk; `tier` is how loudly to tell. ``Client/messages(_:)`` and
-        /// ``Client/markRead(_:)-([String])`` take its reference.
+        /// `Client.markRead` take its reference.
         case messageArrived(reference: String, conversation: String, tier: Priority)
         /// The relay has a message of ours, by the id that sending it returned, for every device it could be sealed for so
         /// far.
