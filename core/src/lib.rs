@@ -129,3 +129,4 @@ pub use message::{
     Priority, Proof,
 };
 pub use store::StoreError;
+pub use wardline_sqlite::halt;

@@ -37,11 +37,13 @@
 //! ```
 
 mod error;
+mod gate;
 mod lock;
 mod readers;
 mod writer;
 
 pub use error::Error;
+pub use gate::halt;
 pub use lock::{FileLock, Held};
 pub use readers::Readers;
 pub use writer::{Companion, NoCompanion, Work, Writer};

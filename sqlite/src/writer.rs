@@ -9,7 +9,7 @@ use std::{
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use crate::{Error, FileLock, lock::Held};
+use crate::{Error, FileLock, gate, lock::Held};
 
 /// What an owner keeps in memory beside the file, and what it must hear to stay behind the disk.
 pub trait Companion: Send + 'static {
@@ -66,6 +66,7 @@ impl<C: Companion> Writer<C> {
         thread::Builder::new()
             .name(format!("{name}-writer"))
             .spawn(move || {
+                let working = gate::enter();
                 let connection = match open() {
                     Ok(connection) => {
                         let _ = opened.send(Ok(()));
@@ -76,6 +77,7 @@ impl<C: Companion> Writer<C> {
                         return;
                     }
                 };
+                drop(working);
                 let mut thread = WriterThread {
                     open,
                     lock,
@@ -254,6 +256,7 @@ where
         // A control message met while filling a batch is handled after that batch.
         let mut next = None;
         while let Some(message) = next.take().or_else(|| queue.recv().ok()) {
+            let _working = gate::enter();
             match (message, connection.as_ref()) {
                 (Message::Job(job), Some(open)) => next = self.commit_together(job, open, queue),
                 (Message::Job(job), None) => job.answer(Err(Error::Suspended)),
@@ -277,6 +280,9 @@ where
                 }
             }
         }
+        // Closing writes, too.
+        let _working = gate::enter();
+        drop(connection);
     }
 
     /// One transaction over `first` and everything that is already waiting behind it.

@@ -18,21 +18,25 @@ use crate::{cancel::CancelToken, error::WardlineError};
 
 /// Stops every thread of Wardline in this process, for good. Later calls answer `WL-CLOSED`.
 ///
-/// For the end of a process whose language can be gone before its threads are (Python calls it by
-/// itself). Waits for at most `wait_ms` milliseconds for what is being written.
+/// For the end of a process: its language can be gone before its threads are, and so can the buffers that
+/// pages are encrypted in. Packages call it by themselves when a process exits. Waits for at most `wait_ms`
+/// milliseconds for calls under way, and as long again for what is being written.
 #[uniffi::export]
 pub fn stop_runtime(wait_ms: u64) {
+    let wait = Duration::from_millis(wait_ms);
     let runtime = {
         let mut place = place();
         match std::mem::replace(&mut *place, Place::Stopped) {
             // The threads of a process do not survive its fork: there is nobody to wait for.
-            Place::Running { process, .. } if process != std::process::id() => None,
+            Place::Running { process, .. } if process != std::process::id() => return,
             Place::Running { runtime, .. } => Some(runtime),
             Place::Unused | Place::Stopped => None,
         }
     };
     if let Some(runtime) = runtime {
-        runtime.shutdown_timeout(Duration::from_millis(wait_ms));
+        runtime.shutdown_timeout(wait);
+        // Writers have threads of their own.
+        wardline::halt(wait);
     }
 }
 
