@@ -19,6 +19,7 @@ public final class Client: Sendable {
 
     package init(_ inside: WardlineFFI.Client) {
         self.inside = inside
+        _ = Exit.isWatched
     }
 
     /// Opens a device that was enrolled in this folder. The client is locked: it receives, and nobody can read.
