@@ -16,8 +16,7 @@ use crate::{
     command::{cargo, program, read, root, run, watch},
     connect, house, kotlin, python,
     report::{Counts, Outcome},
-    size, tools,
-    swift, tools,
+    size, swift, tools,
 };
 
 #[derive(Clone, Copy)]
@@ -39,7 +38,7 @@ pub(crate) enum Step {
 
 impl Step {
     /// What `cargo xtask test` runs: what fails fastest comes first.
-    pub(crate) const TEST: [Self; 11] = [
+    pub(crate) const TEST: [Self; 13] = [
         Self::Format,
         Self::House,
         Self::Deny,

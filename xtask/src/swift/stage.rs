@@ -13,7 +13,7 @@ use crate::{
 pub(super) fn native(build: Build) -> Result<()> {
     let library = bindings::library(build)?;
     let generated = bindings::generate(build, &library, "swift")?;
-    let folder = root().join("bindings/swift/native").join(build.name());
+    let folder = root().join("bindings/swift/native").join(build.name);
     let name = library.file_name().context("a library has a name")?;
     for (from, to) in [
         (library.clone(), folder.join("lib").join(name)),
