@@ -61,6 +61,7 @@ pub(crate) fn ensure_maven(install: bool) -> Result<()> {
         // What cannot be installed is reported as missing, below.
         let _ = run(program("apt-get").args(["update", "--quiet"]));
         let _ = run(program("apt-get")
+            .env("DEBIAN_FRONTEND", "noninteractive")
             .args(["install", "--yes", "--quiet", "--no-install-recommends"])
             .args(packages));
     }
