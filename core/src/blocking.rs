@@ -16,18 +16,19 @@ where
     T: Send + 'static,
     E: From<Error> + Send + 'static,
 {
-    if let Ok(runtime) = Handle::try_current() {
-        let done = runtime.spawn_blocking(work).await;
-        return done.unwrap_or_else(|_| Err(Error::Panicked.into()));
-    }
     let (answer, done) = oneshot::channel();
-    thread::Builder::new()
-        .name("wardline-blocking".to_owned())
-        .spawn(move || {
-            // Nobody waiting any more is fine.
-            let _ = answer.send(work());
-        })
-        .map_err(Error::from)?;
+    // Boxed, so that spawning is compiled once and not for every query.
+    let work: Box<dyn FnOnce() + Send> = Box::new(move || {
+        // Nobody waiting any more is fine.
+        let _ = answer.send(work());
+    });
+    match Handle::try_current() {
+        Ok(runtime) => drop(runtime.spawn_blocking(work)),
+        Err(_) => {
+            let thread = thread::Builder::new().name("wardline-blocking".to_owned());
+            drop(thread.spawn(work).map_err(Error::from)?);
+        }
+    }
     done.await.unwrap_or_else(|_| Err(Error::Panicked.into()))
 }
 

@@ -7,6 +7,7 @@
 //! What a call does is not its concern.
 
 use std::{
+    pin::Pin,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -44,7 +45,7 @@ pub fn stop_runtime(wait_ms: u64) {
 pub(crate) async fn run<T: Send + 'static>(
     work: impl Future<Output = Result<T, WardlineError>> + Send + 'static,
 ) -> Result<T, WardlineError> {
-    ended(AbortOnDropHandle::new(handle()?.spawn(work)).await)
+    ended(AbortOnDropHandle::new(handle()?.spawn(boxed(work))).await)
 }
 
 /// [`run`], until the token is cancelled.
@@ -69,7 +70,7 @@ pub(crate) async fn run_until<T: Send + 'static>(
 pub(crate) async fn run_to_the_end<T: Send + 'static>(
     work: impl Future<Output = Result<T, WardlineError>> + Send + 'static,
 ) -> Result<T, WardlineError> {
-    ended(handle()?.spawn(work).await)
+    ended(handle()?.spawn(boxed(work)).await)
 }
 
 /// Runs what blocks beside everything else.
@@ -104,6 +105,13 @@ pub(crate) fn handle() -> Result<Handle, WardlineError> {
             Ok(handle)
         }
     }
+}
+
+/// What is spawned is compiled once for each answer, and not once for each call that there is.
+fn boxed<T>(
+    work: impl Future<Output = Result<T, WardlineError>> + Send + 'static,
+) -> Pin<Box<dyn Future<Output = Result<T, WardlineError>> + Send>> {
+    Box::pin(work)
 }
 
 fn ended<T>(
