@@ -6,6 +6,7 @@
 mod clock;
 mod faults;
 mod relay;
+mod stopwatch;
 
 use std::sync::Arc;
 

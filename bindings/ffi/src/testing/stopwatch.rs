@@ -1,0 +1,99 @@
+//! The same calls without the boundary, timed: what a bench of a language is compared with.
+//!
+//! Each answer is a list of nanoseconds, one for each call. What a language adds is the difference; how the
+//! core itself fares is measured in `benches/`.
+
+use std::time::Instant;
+
+use wardline::{ConversationId, EventCursor};
+
+use crate::{
+    client::Client,
+    draft::{Draft, Recipient},
+    error::WardlineError,
+    ids::parse,
+    runtime::run_to_the_end,
+};
+
+#[uniffi::export]
+impl Client {
+    /// Sends a text so many times.
+    pub async fn time_sends(
+        &self,
+        recipient: Recipient,
+        text: String,
+        times: u32,
+    ) -> Result<Vec<u64>, WardlineError> {
+        let core = self.core()?;
+        run_to_the_end(async move {
+            let mut taken = Vec::new();
+            for _ in 0..times {
+                // What a call starts from is there before it: the record has crossed the boundary.
+                let draft = Draft {
+                    recipient: recipient.clone(),
+                    text: text.clone(),
+                    priority: crate::draft::Priority::Routine,
+                    patient: None,
+                    idempotency_key: None,
+                };
+                let watch = Stopwatch::start();
+                core.send(wardline::Draft::try_from(draft)?).await?;
+                taken.push(watch.nanos());
+            }
+            Ok(taken)
+        })
+        .await
+    }
+
+    /// Reads the newest page of a conversation so many times.
+    pub async fn time_pages(
+        &self,
+        conversation: String,
+        size: u32,
+        times: u32,
+    ) -> Result<Vec<u64>, WardlineError> {
+        let core = self.core()?;
+        let conversation: ConversationId = parse("conversation", &conversation)?;
+        run_to_the_end(async move {
+            let mut taken = Vec::new();
+            for _ in 0..times {
+                let watch = Stopwatch::start();
+                core.timeline(conversation, None, size).await?;
+                taken.push(watch.nanos());
+            }
+            Ok(taken)
+        })
+        .await
+    }
+
+    /// Fetches the first events, at most `max`, so many times.
+    pub async fn time_events(&self, max: u32, times: u32) -> Result<Vec<u64>, WardlineError> {
+        let core = self.core()?;
+        run_to_the_end(async move {
+            let mut taken = Vec::new();
+            for _ in 0..times {
+                let watch = Stopwatch::start();
+                core.events_from(EventCursor::default(), max).await?;
+                taken.push(watch.nanos());
+            }
+            Ok(taken)
+        })
+        .await
+    }
+}
+
+struct Stopwatch(Instant);
+
+impl Stopwatch {
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "a stopwatch for people, nothing is decided by it"
+    )]
+    fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    fn nanos(&self) -> u64 {
+        u64::try_from(self.0.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+}
