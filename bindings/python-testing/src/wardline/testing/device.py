@@ -1,0 +1,287 @@
+"""Somebody's device on the ward: what a person does with it, and what can be asked about it.
+
+How the ward is driven until something holds, and what must hold for all devices, is
+:mod:`wardline.testing.ward`.
+"""
+
+from __future__ import annotations
+
+import gc
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from wardline.client import Client
+from wardline.config import Config
+from wardline.errors import LockedError
+from wardline.model import (
+    DeliveryState,
+    DeviceDelivery,
+    Message,
+    Patient,
+    Person,
+    PersonDelivery,
+    Priority,
+    Recipient,
+    Team,
+)
+from wardline.secrets import Passphrase
+
+from .box import open_client
+from .condition import Condition
+from .network import Network
+
+if TYPE_CHECKING:
+    from .ward import Ward
+
+#: What everybody on a ward types, unless a scenario says otherwise.
+PASSPHRASE = "correct horse battery staple"
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message that went through the ward."""
+
+    #: What the time line calls it, such as ``#1``.
+    name: str
+    id: str
+    reference: str
+    author: Device
+    recipient: Recipient
+    #: The ids of the people it is for, its author excepted.
+    users: frozenset[str] = field(repr=False)
+    text: str = field(repr=False)
+    patient: Patient | None = field(repr=False)
+    at: datetime
+
+
+class Participant:
+    """A person on the ward, on whichever device: also on one that another process runs."""
+
+    def __init__(self, ward: Ward, user: str, name: str) -> None:
+        self._ward = ward
+        #: The person's id.
+        self.user = user
+        #: What the time line calls them.
+        self.name = name
+
+    def delivered(self, message: Sent) -> Condition:
+        """The message is on the disk, and its author has the signed word for it."""
+        return self._reached(message, DeliveryState.DELIVERED, "has got")
+
+    def read(self, message: Sent) -> Condition:
+        """A person has opened the message, and its author has the signed word for it."""
+        return self._reached(message, DeliveryState.READ, "has read")
+
+    def joined(self) -> Condition:
+        """A device of this person is in the directory."""
+
+        async def holds() -> bool:
+            person = await self._ward.authority.person(self.user)
+            return person is not None and any(one.revoked_at is None for one in person.devices)
+
+        return Condition(f"{self.name} has joined", holds)
+
+    def _reached(self, message: Sent, state: DeliveryState, verb: str) -> Condition:
+        async def found() -> DeviceDelivery | PersonDelivery | None:
+            for delivery in await message.author.client.deliveries(message.id):
+                if delivery.user == self.user:
+                    return self._mine(delivery)
+            return None
+
+        async def holds() -> bool:
+            delivery = await found()
+            return delivery is not None and _RANK[delivery.state] >= _RANK[state]
+
+        async def how() -> str:
+            delivery = await found()
+            word = "unknown to its author" if delivery is None else delivery.state.value
+            cause = getattr(delivery, "cause", None)
+            return f"{message.name} is {word}" + (f" ({cause.value})" if cause else "")
+
+        return Condition(f"{self.name} {verb} {message.name}", holds, how)
+
+    def _mine(self, delivery: PersonDelivery) -> DeviceDelivery | PersonDelivery | None:
+        return delivery
+
+    def __repr__(self) -> str:
+        return f"<{self.name}>"
+
+
+class Device(Participant):
+    """One device of one person, in this process.
+
+    Everything that a scenario has no word for is on :attr:`client`.
+    """
+
+    def __init__(
+        self, ward: Ward, user: str, name: str, client: Client, config: Config, network: Network
+    ) -> None:
+        super().__init__(ward, user, name)
+        self._client: Client | None = client
+        self._id = client.device
+        self.config = config
+        #: Its network: ``nurse.network.be("basement Wi-Fi")``, ``.cut()``, ``.mend()``.
+        self.network = network
+        self._cursor = 0
+
+    @property
+    def id(self) -> str:
+        """Its id in the directory."""
+        return self._id
+
+    @property
+    def client(self) -> Client:
+        """What runs on it: all that an app can do."""
+        if self._client is None:
+            raise RuntimeError(f"{self.name}'s device does not run: `await device.reopen()` first")
+        return self._client
+
+    @property
+    def runs(self) -> bool:
+        """Whether it was neither killed nor closed."""
+        return self._client is not None and not self._client.is_closed
+
+    # What a person does.
+
+    async def send(
+        self,
+        to: Participant | Recipient,
+        text: str,
+        *,
+        priority: Priority | str = Priority.ROUTINE,
+        patient: Patient | None = None,
+        idempotency_key: str | None = None,
+    ) -> Sent:
+        """Writes a message. It is on this device's disk when this returns; the ward carries it."""
+        recipient = Person(to.user) if isinstance(to, Participant) else to
+        priority = Priority(priority)
+        self._ward._will_write(text, patient)
+        message = await self.client.send(
+            recipient, text, priority=priority, patient=patient, idempotency_key=idempotency_key
+        )
+        return await self._ward._wrote(self, message, recipient, text, priority, patient)
+
+    async def opens(self, message: Sent | Message) -> Message:
+        """A person opens a message on this device; its author will get the signed word for it."""
+        [found] = await self.client.messages(message.reference) or [None]
+        if found is None:
+            raise AssertionError(f"{self.name} does not have {self._ward._name(message.reference)}")
+        await self.client.mark_read(found)
+        self._note(f"opens {self._ward._name(message.reference)}")
+        return found
+
+    async def messages(self, other: Participant | Recipient | str) -> tuple[Message, ...]:
+        """Everything in the conversation with a person or a team, oldest first."""
+        return await self.messages_in(self._with(other))
+
+    async def messages_in(self, conversation: str) -> tuple[Message, ...]:
+        """Everything in a conversation that is named by its id, oldest first."""
+        found: list[Message] = []
+        before = None
+        while True:
+            page = await self.client.timeline(conversation, before=before, size=200)
+            found[:0] = page.messages
+            if (before := page.before) is None:
+                return tuple(found)
+
+    async def texts(self, other: Participant | Recipient | str) -> list[str]:
+        """What the conversation with a person or a team says, oldest first."""
+        return [message.text for message in await self.messages(other)]
+
+    # What can be asked; `delivered` and `read` are inherited.
+
+    def shows(self, message: Sent) -> Condition:
+        """A person who looks at this device can read the message."""
+
+        async def holds() -> bool:
+            try:
+                return bool(await self.client.messages(message.reference))
+            except LockedError:
+                return False
+
+        async def how() -> str:
+            return "it is locked" if self.client.is_locked else "it does not have the message"
+
+        return Condition(f"{self.name} shows {message.name}", holds, how)
+
+    def has_text(self, text: str, other: Participant | Recipient | str) -> Condition:
+        """The conversation with a person or a team has a message that says this: for messages that an
+        app in another process wrote."""
+
+        async def holds() -> bool:
+            return text in await self.texts(other)
+
+        return Condition(f"{self.name} has a message that says {text!r}", holds)
+
+    # What happens to a device.
+
+    def lock(self) -> None:
+        """Nobody can read until it is unlocked. It goes on receiving."""
+        self.client.lock()
+        self._note("is locked")
+
+    async def unlock(self, passphrase: str = PASSPHRASE) -> None:
+        """Somebody types the passphrase."""
+        await self.client.unlock(Passphrase(passphrase))
+        self._note("is unlocked")
+
+    def start(self) -> None:
+        """Lets it send and fetch by itself, as in an app; otherwise the ward drives it."""
+        self.client.start()
+        self._note("sends and fetches by itself")
+
+    def kill(self) -> None:
+        """Ends it as a system ends an app: it is not asked, and what it was doing is given up.
+
+        What was under way in its database is rolled back. (A process that dies by a signal is what you
+        get by joining an app of your own, and killing that.)
+        """
+        self._note("is killed")
+        self.network._silence()
+        self._client = None
+        # The library lets go when the last reference does, and a cycle would keep one.
+        gc.collect()
+
+    async def close(self) -> None:
+        """Ends it as an app ends that is asked to."""
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+            self._note("is closed")
+
+    async def reopen(self, *, unlock: bool = True) -> None:
+        """Opens it again from its disk, after :meth:`kill` or :meth:`close`, or instead of them."""
+        await self.close()
+        self.network._apply()
+        self._client = await open_client(self.config, clock=self._ward.clock)
+        self._note("is opened again, locked")
+        if unlock:
+            await self.unlock()
+
+    def _mine(self, delivery: PersonDelivery) -> DeviceDelivery | PersonDelivery | None:
+        return next((one for one in delivery.devices if one.device == self.id), None)
+
+    def _with(self, other: Participant | Recipient | str) -> str:
+        if isinstance(other, str):
+            return self.client.conversation(Person(self._ward._user(other)))
+        recipient = Person(other.user) if isinstance(other, Participant) else other
+        return self.client.conversation(recipient)
+
+    def _note(self, what: str) -> None:
+        self._ward._note(self.name, what)
+
+
+def is_for(message: Sent, device: Device) -> bool:
+    """Whether a device is one that the message goes to: a recipient's, or another one of its author."""
+    if device is message.author:
+        return True
+    return device.user in message.users or device.user == message.author.user
+
+
+def recipient_words(recipient: Recipient) -> str:
+    """A recipient as a row of the time line says it."""
+    return f"team {recipient.team}" if isinstance(recipient, Team) else recipient.user
+
+
+_RANK = {state: rank for rank, state in enumerate(DeliveryState)}

@@ -1,0 +1,82 @@
+"""What happened on the ward and what each device saw of it, as a table for people.
+
+It quotes what messages say: a ward in a box has made-up patients only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from wardline import events
+from wardline.events import Event
+
+#: The name of a message on the ward, such as ``#1``, for a reference or an id.
+Naming = Callable[[str], str]
+
+
+@dataclass(slots=True)
+class Row:
+    """One thing that happened."""
+
+    at: datetime
+    who: str
+    what: str
+    times: int = 1
+
+
+class TimeLine:
+    """What happened, oldest first."""
+
+    def __init__(self) -> None:
+        self._rows: list[Row] = []
+
+    def add(self, at: datetime, who: str, what: str) -> None:
+        """Something happened. The same again in a row is counted."""
+        last = next((row for row in reversed(self._rows) if row.who == who), None)
+        if last is not None and last.what == what:
+            last.times += 1
+            return
+        self._rows.append(Row(at, who, what))
+
+    def __str__(self) -> str:
+        if not self._rows:
+            return "nothing happened"
+        rows = sorted(self._rows, key=lambda row: row.at)
+        width = max(len("who"), *(len(row.who) for row in rows))
+        lines = [f"{'time':<8}  {'who':<{width}}  what"]
+        day = None
+        for row in rows:
+            if row.at.date() != day:
+                day = row.at.date()
+                lines.append(f"-- {day:%A, %d %B %Y}, UTC")
+            again = f" ({row.times} times)" if row.times > 1 else ""
+            lines.append(f"{row.at:%H:%M:%S}  {row.who:<{width}}  {row.what}{again}")
+        return "\n".join(lines)
+
+
+def in_words(event: Event, naming: Naming) -> str | None:
+    """An event as a row says it; ``None`` for what is no news."""
+    match event:
+        case events.MessageArrived(reference=reference, tier=tier):
+            return f"has {naming(reference)} on its disk ({tier.value})"
+        case events.MessageSent(message=message):
+            return f"knows: the relay has {naming(message)} for everybody it could be sealed for"
+        case events.DeliveryChanged(message=message, user=user):
+            return f"has news of {naming(message)} from {user}"
+        case events.ReadElsewhere(reference=reference):
+            return f"knows: {naming(reference)} was read on another device"
+        case events.EnvelopeRefused(code=code, healing=healing):
+            again = "asks for it again" if healing else "does not ask for it again"
+            return f"refuses an envelope: {code}, and {again}"
+        case events.DirectoryRefused(code=code):
+            return f"does not believe the directory it was shown: {code}"
+        case events.StoreRolledBack():
+            return "notices that its store is an old copy"
+        case events.DeviceRevoked():
+            return "is told that it was revoked"
+        case events.DirectoryChanged():
+            return None
+        case _:
+            return f"saw {type(event).__name__}"
