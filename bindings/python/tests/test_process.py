@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from conftest import Ward, open_ward
+from conftest import RELAY, WORDS, Device, Ward, open_ward
 from wardline import Client, ForkedError, Passphrase, Person, is_enrolled
 
 HERE = Path(__file__).parent
@@ -55,6 +55,74 @@ def test_a_process_that_ends_without_closing_ends_well() -> None:
         """
     )
     assert (done.returncode, done.stdout) == (0, "ended\n"), done.stderr
+
+
+async def test_what_was_sent_before_an_exit_without_closing_is_there_and_leaves(ward: Ward) -> None:
+    nurse, doctor = await ward.enroll("NS-1"), await ward.enroll("DR-1")
+    await nurse.client.close()
+    done = run(
+        f"""
+        async def main():
+            client = await Client.open({await again(ward, nurse)})
+            client.start()
+            print(*[await client.send(Person("DR-1"), f"goodbye {{n}}") for n in range(5)])
+            return client
+
+        kept = asyncio.run(main())
+        """
+    )
+    sent = done.stdout.split()
+    assert (done.returncode, len(sent)) == (0, 5), done.stderr
+    await ward.reopen(nurse)
+    await nurse.client.unlock(Passphrase(WORDS))
+    await ward.settle(nurse, doctor)
+    for device, other in [(nurse, "DR-1"), (doctor, "NS-1")]:
+        page = await device.client.timeline(device.client.conversation(Person(other)))
+        assert [message.id for message in page.messages] == sent
+
+
+# scenario: second-process
+async def test_two_processes_on_one_store_lose_nothing_and_show_nothing_twice(ward: Ward) -> None:
+    nurse, doctor = await ward.enroll("NS-1"), await ward.enroll("DR-1")
+    said = [await doctor.client.send(Person("NS-1"), f"doctor {n}") for n in range(10)]
+    await doctor.client.sync_once()
+    code = f"""
+        async def main():
+            async with Client.open({await again(ward, nurse)}) as client:
+                for n in range(10):
+                    await client.send(Person("DR-1"), f"second {{n}}")
+                    await client.sync_once()
+
+        asyncio.run(main())
+    """
+    second = asyncio.create_task(asyncio.to_thread(run, code))
+    said += [await nurse.client.send(Person("DR-1"), "first process")]
+    number = 0
+    while not second.done():
+        number += 1
+        said.append(await nurse.client.send(Person("DR-1"), f"first {number}"))
+        await nurse.client.sync_once()
+        await asyncio.sleep(0.05)
+    done = await second
+    assert done.returncode == 0, done.stderr
+    await ward.settle(nurse, doctor, nurse)
+    for device, other in [(nurse, "DR-1"), (doctor, "NS-1")]:
+        conversation = device.client.conversation(Person(other))
+        page = await device.client.timeline(conversation, size=1000)
+        texts = [message.text for message in page.messages]
+        assert len(texts) == len(set(texts)) == len(said) + 10
+        assert set(said) <= {message.id for message in page.messages}
+
+
+async def again(ward: Ward, device: Device) -> str:
+    """What opens a device in another process, as source."""
+    url = await ward.relay.listen()
+    folder = str(device.config.folder)
+    return (
+        f"Config(folder={folder!r}, organization='mercy', root={ward.pin!r}, "
+        f"relay={RELAY!r}, transport=http_transport({url!r}), "
+        f"key_store=file_key_store({folder + '.keys'!r}))"
+    )
 
 
 def test_a_process_that_ends_in_the_middle_of_a_call_ends_well() -> None:
@@ -195,3 +263,25 @@ def test_a_passphrase_wipes_what_it_was_made_from() -> None:
     typed = bytearray(b"correct horse")
     Passphrase(typed)
     assert typed == b"\0" * len(typed)
+
+
+def test_a_process_that_ends_while_it_writes_ends_well() -> None:
+    for milliseconds in (5, 20, 40):
+        done = run(
+            f"""
+            async def main(folder):
+                ward = await open_ward(folder)
+                nurse = await ward.enroll("NS-1")
+                nurse.client.start()
+                sending = [
+                    asyncio.create_task(nurse.client.send(Person("DR-1"), "goodbye " * 200))
+                    for _ in range(300)
+                ]
+                await asyncio.sleep({milliseconds / 1000})
+                return ward, nurse, sending
+
+            kept = asyncio.run(main(Path(tempfile.mkdtemp())))
+            print("ended")
+            """
+        )
+        assert (done.returncode, done.stdout) == (0, "ended\n"), done.stderr
