@@ -10,9 +10,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from conftest import SHORT, WORDS, Ward
+from conftest import RELAY, SHORT, WORDS, Ward
 from wardline import (
+    AuthorityError,
     Client,
+    ClosedError,
     KeyPurpose,
     KeyStore,
     KeyStoreError,
@@ -25,7 +27,9 @@ from wardline import (
     RelayResponse,
     Transport,
     Unreachable,
+    WardlineError,
 )
+from wardline.authority import PersonDetails, StateStore
 
 
 class Carrier(Transport):
@@ -92,6 +96,7 @@ class Memory(KeyStore):
         self.count = 0
 
 
+# scenario: foreign-transport, foreign-key-store
 async def test_a_transport_and_a_key_store_in_python_carry_a_message(ward: Ward) -> None:
     carrier, memory = Carrier(ward.relay.transport()), Memory()
     nurse = await ward.enroll("NS-1", transport=carrier, key_store=memory)
@@ -134,6 +139,7 @@ async def _hang() -> RelayResponse:
     raise AssertionError
 
 
+# scenario: foreign-transport
 @pytest.mark.parametrize(
     ("mischief", "code"),
     [
@@ -165,6 +171,7 @@ async def test_whatever_a_transport_does_is_a_network_error(
     assert await doctor.texts("NS-1") == ["in spite of it"]
 
 
+# scenario: foreign-key-store
 async def test_a_key_store_that_refuses_is_an_error_with_its_cause(ward: Ward) -> None:
     memory = Memory()
     nurse = await ward.enroll("NS-1", key_store=memory, key_store_timeout=SHORT)
@@ -189,6 +196,99 @@ async def test_a_key_store_that_refuses_is_an_error_with_its_cause(ward: Ward) -
     memory.hanging = False
     await ward.reopen(nurse)
     assert nurse.client.is_locked
+
+
+@pytest.mark.parametrize("answer", ["four", None, b"", b"short", b"\0" * 32, 7, [1, 2]])
+async def test_a_key_store_that_answers_nonsense_opens_nothing(ward: Ward, answer: Any) -> None:
+    memory = Memory()
+    nurse = await ward.enroll("NS-1", key_store=memory)
+
+    async def nonsense(purpose: KeyPurpose, wrapped: bytes) -> Any:
+        return answer
+
+    honest = memory.open
+    memory.open = nonsense  # type: ignore[method-assign]
+    with pytest.raises(WardlineError) as refused:
+        await asyncio.wait_for(ward.reopen(nurse), 20)
+    assert refused.value.code.startswith("WL-VAULT")
+    memory.open = honest  # type: ignore[method-assign]
+    await ward.reopen(nurse)
+    await nurse.client.unlock(Passphrase(WORDS))
+
+
+async def test_a_key_store_that_gives_up_by_itself_has_failed(ward: Ward) -> None:
+    memory = Memory()
+    nurse = await ward.enroll("NS-1", key_store=memory)
+
+    async def give_up(purpose: KeyPurpose, wrapped: bytes) -> bytes:
+        raise asyncio.CancelledError
+
+    memory.open = give_up  # type: ignore[method-assign]
+    with pytest.raises(KeyStoreError) as refused:
+        await asyncio.wait_for(ward.reopen(nurse), 20)
+    assert refused.value.code == "WL-VAULT-HOST-FAILED"
+
+
+async def test_a_key_store_that_counts_wrongly_lets_nobody_in_uncounted(ward: Ward) -> None:
+    memory = Memory()
+    nurse = await ward.enroll("NS-1", key_store=memory)
+    nurse.client.lock()
+    for count in ("many", None, -1, 2**80):
+        memory.count_attempt = lambda count=count: count  # type: ignore
+        with pytest.raises(WardlineError) as refused:
+            await asyncio.wait_for(nurse.client.unlock(Passphrase(WORDS)), 20)
+        assert refused.value.code == "WL-VAULT-HOST-FAILED"
+        assert nurse.client.is_locked
+
+
+async def test_a_cancelled_call_reaches_the_transport_that_hangs_in_it(ward: Ward) -> None:
+    carrier = Carrier(ward.relay.transport())
+    nurse = await ward.enroll("NS-1", transport=carrier)
+    doctor = await ward.enroll("DR-1")
+    await nurse.client.send(Person("DR-1"), "in spite of it")
+    carrier.mischief = _hang
+    calls = carrier.calls
+    waiting = asyncio.create_task(nurse.client.sync_once())
+    while carrier.calls == calls:
+        await asyncio.sleep(0.01)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    async with asyncio.timeout(20):
+        while carrier.gave_up == 0:
+            await asyncio.sleep(0.01)
+    carrier.mischief = None
+    await ward.settle(nurse, doctor)
+    assert await doctor.texts("NS-1") == ["in spite of it"]
+
+
+async def test_closing_ends_a_call_whose_transport_hangs(ward: Ward) -> None:
+    carrier = Carrier(ward.relay.transport())
+    nurse = await ward.enroll("NS-1", transport=carrier)
+    carrier.mischief = _hang
+    calls = carrier.calls
+    waiting = asyncio.create_task(nurse.client.sync_once())
+    while carrier.calls == calls:
+        await asyncio.sleep(0.01)
+    await asyncio.wait_for(nurse.client.close(), 20)
+    with pytest.raises(ClosedError):
+        await asyncio.wait_for(waiting, 20)
+
+
+class Forgetful(StateStore):
+    """Keeps nothing."""
+
+    async def save(self, snapshot: bytes) -> None:
+        raise OSError("the disk is full")
+
+
+async def test_a_state_store_that_fails_publishes_nothing(ward: Ward) -> None:
+    before = await ward.authority.version()
+    await ward.authority.upsert_person(PersonDetails("DR-2", "Dr. Two"))
+    with pytest.raises(AuthorityError):
+        await ward.authority.publish(RELAY, ward.relay.transport(), Forgetful())
+    await ward.publish()
+    assert await ward.authority.version() > before
 
 
 async def test_a_key_store_that_returns_another_key_opens_nothing(ward: Ward) -> None:

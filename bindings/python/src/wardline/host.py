@@ -262,7 +262,8 @@ class _TransportAdapter(native.Transport):  # type: ignore[misc]
         )
         try:
             answer = await _on(self._loop, self._transport.call, asked)
-            return native.RelayResponse(status=answer.status, body=bytes(answer.body))
+            status = _number(answer.status, most=0xFFFF)
+            return native.RelayResponse(status=status, body=_bytes(answer.body))
         except TransportFailure as failure:
             raise getattr(native.TransportError, _name_of(failure))() from None
         except asyncio.CancelledError:
@@ -281,28 +282,33 @@ class _KeyStoreAdapter(native.KeyStore):  # type: ignore[misc]
         host_loop()
 
     async def wrap(self, purpose: Any, secret: Any) -> bytes:
-        wrapped = await self._ask(self._key_store.wrap, KeyPurpose[purpose.name], secret.copy())
-        return bytes(wrapped)
+        kind = KeyPurpose[purpose.name]
+        wrapped: bytes = await self._ask(_bytes, self._key_store.wrap, kind, secret.copy())
+        return wrapped
 
     async def open(self, purpose: Any, wrapped: bytes) -> Any:
-        secret = await self._ask(self._key_store.open, KeyPurpose[purpose.name], wrapped)
-        return native.SecretBytes(bytes(secret))
+        kind = KeyPurpose[purpose.name]
+        secret = await self._ask(_bytes, self._key_store.open, kind, wrapped)
+        return native.SecretBytes(secret)
 
     async def erase(self, purpose: Any) -> None:
-        await self._ask(self._key_store.erase, KeyPurpose[purpose.name])
+        await self._ask(_nothing, self._key_store.erase, KeyPurpose[purpose.name])
 
     async def attempts(self) -> int:
-        return int(await self._ask(self._key_store.attempts))
+        return int(await self._ask(_number, self._key_store.attempts))
 
     async def count_attempt(self) -> int:
-        return int(await self._ask(self._key_store.count_attempt))
+        return int(await self._ask(_number, self._key_store.count_attempt))
 
     async def reset_attempts(self) -> None:
-        await self._ask(self._key_store.reset_attempts)
+        await self._ask(_nothing, self._key_store.reset_attempts)
 
-    async def _ask(self, method: Callable[..., Any], *arguments: Any) -> Any:
+    async def _ask(
+        self, read: Callable[[Any], Any], method: Callable[..., Any], *arguments: Any
+    ) -> Any:
         try:
-            return await _on(self._loop, method, *arguments)
+            # What makes no sense is the key store's failure, and never gets as far as the library.
+            return read(await _on(self._loop, method, *arguments))
         except KeyStoreRefusal as refusal:
             if refusal.problem is KeyStoreProblem.FAILED:
                 raise native.KeyStoreError.Failed(refusal.status) from None
@@ -314,6 +320,25 @@ class _KeyStoreAdapter(native.KeyStore):  # type: ignore[misc]
         except Exception as error:
             _log.warning("the key store raised %s", type(error).__name__, exc_info=error)
             raise native.KeyStoreError.Failed(0) from None
+
+
+def _bytes(answer: Any) -> bytes:
+    # `bytes(7)` would be seven zeros.
+    if not isinstance(answer, (bytes, bytearray, memoryview)):
+        raise TypeError(f"bytes were wanted, not {type(answer).__name__}")
+    return bytes(answer)
+
+
+def _number(answer: Any, *, most: int = 0xFFFF_FFFF) -> int:
+    if not isinstance(answer, int):
+        raise TypeError(f"a number was wanted, not {type(answer).__name__}")
+    if not 0 <= answer <= most:
+        raise ValueError(f"the number must be from 0 to {most}")
+    return answer
+
+
+def _nothing(answer: Any) -> None:
+    return None
 
 
 def _name_of(failure: TransportFailure) -> str:
