@@ -48,6 +48,7 @@ async def test_the_list_says_with_whom_what_came_last_and_what_is_unread(ward: W
     assert page.unread == 2
 
 
+# scenario: live-queries
 async def test_the_list_follows_what_happens_and_the_lock(ward: Ward) -> None:
     nurse, doctor = await ward.enroll("NS-1"), await ward.enroll("DR-1")
     view = await doctor.client.follow_conversations(size=10)

@@ -32,6 +32,7 @@ from wardline import (
 )
 
 
+# scenario: delivery
 async def test_a_message_arrives_and_its_author_gets_signed_receipts(ward: Ward) -> None:
     nurse, doctor = await ward.enroll("NS-1"), await ward.enroll("DR-1")
     patient = Patient(
@@ -97,6 +98,7 @@ async def test_a_page_leads_to_the_page_before(ward: Ward) -> None:
     assert before.before is None
 
 
+# scenario: offline-phone
 async def test_offline_nothing_is_lost(ward: Ward) -> None:
     nurse, doctor = await ward.enroll("NS-1"), await ward.enroll("DR-1")
     assert nurse.network is not None
@@ -110,6 +112,7 @@ async def test_offline_nothing_is_lost(ward: Ward) -> None:
     assert await doctor.texts("NS-1") == ["written in the basement"]
 
 
+# scenario: locked-phone
 async def test_a_locked_device_receives_and_shows_nothing(ward: Ward) -> None:
     nurse, doctor = await ward.enroll("NS-1"), await ward.enroll("DR-1")
     doctor.client.lock()
@@ -141,6 +144,7 @@ async def test_a_changed_passphrase_and_a_changed_key_open_the_same_messages(war
     assert await nurse.client.check_audit() is None
 
 
+# scenario: wrong-key
 async def test_another_key_does_not_open_the_store(ward: Ward) -> None:
     nurse = await ward.enroll("NS-1")
     await nurse.client.close()
@@ -162,6 +166,7 @@ async def test_a_suspended_device_answers_again_after_resume(ward: Ward) -> None
     assert await nurse.texts("DR-1") == ["in time"]
 
 
+# scenario: kill-and-reopen
 async def test_a_process_that_is_killed_has_lost_nothing_it_answered(ward: Ward) -> None:
     doctor = await ward.enroll("DR-1")
     url = await ward.relay.listen()
@@ -202,6 +207,7 @@ async def test_a_process_that_is_killed_has_lost_nothing_it_answered(ward: Ward)
     assert await doctor.texts("NS-1") == ["last words"]
 
 
+# scenario: corrupted-traffic
 async def test_every_fault_of_a_network_is_survived(ward: Ward) -> None:
     from wardline.testing import FaultPlan
 

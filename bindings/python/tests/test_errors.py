@@ -26,6 +26,7 @@ from wardline._bridge import native
 from wardline.authority import Authority, AuthoritySecrets
 
 
+# scenario: errors-by-cause
 async def test_refused_messages_say_why(ward: Ward) -> None:
     nurse = await ward.enroll("NS-1")
     for recipient, text, code, recovery in [
@@ -76,6 +77,7 @@ async def test_enrolling_and_opening_the_wrong_thing(ward: Ward) -> None:
     assert empty.value.code == "WL-VAULT-EMPTY-PASSPHRASE"
 
 
+# scenario: revoked-device
 async def test_a_revoked_device_is_told_to_enroll_again(ward: Ward) -> None:
     nurse = await ward.enroll("NS-1")
     await ward.authority.revoke_device("NS-1", nurse.client.device)

@@ -20,6 +20,7 @@ from wardline import (
 )
 
 
+# scenario: events
 async def test_events_come_in_order_and_again_until_they_are_confirmed(ward: Ward) -> None:
     nurse, doctor = await ward.enroll("NS-1"), await ward.enroll("DR-1")
     sent = await nurse.client.send(Person("DR-1"), "one", priority=Priority.URGENT)
@@ -78,6 +79,7 @@ async def test_a_stream_ends_when_the_client_is_closed(ward: Ward) -> None:
     assert await asyncio.wait_for(listening, 5) == "ended"
 
 
+# scenario: live-queries
 async def test_a_view_follows_its_conversation(ward: Ward) -> None:
     nurse, doctor = await ward.enroll("NS-1"), await ward.enroll("DR-1")
     conversation = doctor.client.conversation(Person("NS-1"))
@@ -97,6 +99,7 @@ async def test_a_view_follows_its_conversation(ward: Ward) -> None:
     assert view.unread == 0
 
 
+# scenario: cancellation
 async def test_giving_up_a_wait_loses_no_change(ward: Ward) -> None:
     nurse = await ward.enroll("NS-1")
     view = await nurse.client.follow(nurse.client.conversation(Person("DR-1")), size=100)
@@ -110,6 +113,7 @@ async def test_giving_up_a_wait_loses_no_change(ward: Ward) -> None:
         await asyncio.wait_for(view.changed(), 5)
 
 
+# scenario: live-queries
 async def test_a_view_ends_with_the_lock_and_with_the_client(ward: Ward) -> None:
     nurse = await ward.enroll("NS-1")
     conversation = nurse.client.conversation(Person("DR-1"))
@@ -130,6 +134,7 @@ async def test_a_view_ends_with_the_lock_and_with_the_client(ward: Ward) -> None
         await asyncio.wait_for(waiting, 5)
 
 
+# scenario: cancellation
 async def test_a_cancelled_call_is_given_up_and_the_client_goes_on(ward: Ward) -> None:
     nurse = await ward.enroll("NS-1")
     last = (await nurse.client.events_from())[-1].cursor

@@ -24,6 +24,7 @@ const ANSWERS: usize = 2;
 const LONGEST_DELAY_MS: u64 = 120;
 const SEED: u64 = 5_152_025;
 
+// scenario: kill-and-reopen
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_senders_receivers_and_relays_lose_and_double_nothing() {
     let seed = std::env::var("WARDLINE_SEED").map_or(SEED, |seed| seed.parse().unwrap());

@@ -10,6 +10,7 @@ use crate::{
     stage::Stage,
 };
 
+// scenario: kill-and-reopen
 #[tokio::test(flavor = "multi_thread")]
 async fn a_device_killed_at_any_point_loses_and_doubles_nothing() {
     let mut stage = Stage::open(&[NURSE, DOCTOR]).await;

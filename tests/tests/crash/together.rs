@@ -17,6 +17,7 @@ const DEATHS: [(usize, Option<&str>); 3] = [
     (10, Some("wardline::seal::before_commit")),
 ];
 
+// scenario: second-process
 #[tokio::test(flavor = "multi_thread")]
 async fn two_processes_on_one_store_lose_and_double_nothing_even_when_one_is_killed() {
     let mut stage = Stage::open(&["NS-1", "DR-1"]).await;

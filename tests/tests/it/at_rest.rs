@@ -54,6 +54,7 @@ fn passphrase() -> Passphrase {
     Passphrase::new("correct horse battery staple").unwrap()
 }
 
+// scenario: locked-phone
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_passphrase_unlocks_nothing_and_is_counted() {
     let mut ward = Ward::open(&["NS-1", "DR-1"]).await;
@@ -76,6 +77,7 @@ async fn a_wrong_passphrase_unlocks_nothing_and_is_counted() {
     assert_eq!(nurse.texts(nurse.team()).await, [text(1)]);
 }
 
+// scenario: wrong-key
 #[tokio::test(flavor = "multi_thread")]
 async fn the_key_store_of_another_device_opens_nothing() {
     let (ward, nurse) = closed().await;
@@ -114,6 +116,7 @@ impl KeyStore for Refusing {
     }
 }
 
+// scenario: foreign-key-store
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_store_that_refuses_is_quoted() {
     let (ward, nurse) = closed().await;

@@ -183,6 +183,7 @@ impl Screen {
     }
 }
 
+// scenario: live-queries
 #[tokio::test(flavor = "multi_thread")]
 async fn a_screen_drawn_from_differences_is_the_list() {
     let (_ward, nurse, doctor, pharmacist) = ward().await;
@@ -232,6 +233,7 @@ async fn a_screen_drawn_from_differences_is_the_list() {
     assert!(list.changed().await.is_err());
 }
 
+// scenario: cancellation
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wait_for_changes_that_is_dropped_half_way_loses_none() {
     let (_ward, nurse, doctor, _) = ward().await;
@@ -267,6 +269,7 @@ async fn a_wait_for_changes_that_is_dropped_half_way_loses_none() {
     assert_eq!(change.unwrap().added.len(), 1);
 }
 
+// scenario: live-queries
 #[tokio::test(flavor = "multi_thread")]
 async fn a_followed_timeline_is_empty_after_the_lock_and_whole_after_the_unlock() {
     let (_ward, nurse, doctor, _) = ward().await;

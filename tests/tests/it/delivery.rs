@@ -14,6 +14,7 @@ async fn states(author: &Phone, message: wardline::MessageId) -> Vec<(String, De
         .collect()
 }
 
+// scenario: delivery
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_is_sent_delivered_and_read() {
     let mut ward = Ward::open(&["NS-1", "DR-1"]).await;
@@ -68,6 +69,7 @@ async fn a_message_is_sent_delivered_and_read() {
     assert_eq!(nurse.client.check_audit().await.unwrap(), None);
 }
 
+// scenario: delivery
 #[tokio::test(flavor = "multi_thread")]
 async fn a_care_team_gets_it_on_every_device_once() {
     let mut ward = Ward::open(&["NS-1", "DR-1", "PH-1"]).await;
@@ -131,6 +133,7 @@ async fn reading_on_one_device_is_known_on_the_other() {
     assert_eq!(tablet.client.unread(tablet.with("NS-1")).await.unwrap(), 0);
 }
 
+// scenario: locked-phone
 #[tokio::test(flavor = "multi_thread")]
 async fn a_locked_phone_receives_confirms_and_shows_nothing_until_unlocked() {
     let mut ward = Ward::open(&["NS-1", "DR-1"]).await;
@@ -216,6 +219,7 @@ async fn whom_the_platform_recognizes_reads_without_the_passphrase_while_that_is
     assert_eq!(nurse.client.check_audit().await.unwrap(), None);
 }
 
+// scenario: offline-phone
 #[tokio::test(flavor = "multi_thread")]
 async fn an_offline_phone_gets_everything_when_it_is_back() {
     let mut ward = Ward::open(&["NS-1", "DR-1"]).await;
@@ -239,6 +243,7 @@ async fn an_offline_phone_gets_everything_when_it_is_back() {
     assert_eq!(doctor.texts(doctor.with("NS-1")).await, expected);
 }
 
+// scenario: offline-phone
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_written_offline_leaves_after_reopening() {
     let mut ward = Ward::open(&["NS-1", "DR-1"]).await;
@@ -297,6 +302,7 @@ async fn the_loop_delivers_while_nobody_calls() {
     doctor.client.close().await.unwrap();
 }
 
+// scenario: events
 #[tokio::test(flavor = "multi_thread")]
 async fn an_app_waits_for_events_until_they_come_or_the_client_closes() {
     let mut ward = Ward::open(&["NS-1", "DR-1"]).await;
@@ -347,6 +353,7 @@ async fn last_event(phone: &Phone) -> EventCursor {
     last.unwrap_or_default()
 }
 
+// scenario: errors-by-cause
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_message_says_why_and_leaves_nothing() {
     let mut ward = Ward::open(&["NS-1", "DR-1"]).await;
@@ -365,6 +372,7 @@ async fn a_refused_message_says_why_and_leaves_nothing() {
     assert!(nurse.messages(nurse.with("DR-1")).await.is_empty());
 }
 
+// scenario: errors-by-cause
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_to_nobody_fails_with_its_cause() {
     let mut ward = Ward::open(&["NS-1", "DR-1"]).await;
@@ -396,6 +404,7 @@ async fn a_message_to_nobody_fails_with_its_cause() {
     );
 }
 
+// scenario: cancellation
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wait_that_is_given_up_loses_no_change() {
     let mut ward = Ward::open(&["NS-1", "DR-1"]).await;

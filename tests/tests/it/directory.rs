@@ -28,6 +28,7 @@ async fn refused_directories(phone: &Phone) -> Vec<String> {
     codes.collect()
 }
 
+// scenario: revoked-device
 #[tokio::test(flavor = "multi_thread")]
 async fn a_revoked_device_gets_nothing_more_and_sends_nothing_more() {
     let mut ward = Ward::open(&["NS-1", "DR-1"]).await;

@@ -76,6 +76,7 @@ async fn all_delivered(author: &Phone, messages: &[MessageId], person: &str) {
     }
 }
 
+// scenario: corrupted-traffic, foreign-transport
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_arrives_once_over_a_bad_line() {
     everything_arrives_once(1).await;
@@ -166,6 +167,7 @@ fn flip_last(bytes: &mut wardline_proto::Bytes) {
     *bytes = altered.into();
 }
 
+// scenario: corrupted-traffic
 #[tokio::test(flavor = "multi_thread")]
 async fn an_altered_content_is_refused_and_comes_again_whole() {
     let ward = Acquainted::meet().await;

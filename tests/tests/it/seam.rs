@@ -16,6 +16,7 @@ async fn carry(ward: &Ward, phone: &Phone, rounds: usize) {
     }
 }
 
+// scenario: foreign-transport
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_that_carries_calls_itself_gets_everything_done() {
     let mut ward = Ward::open(&["NS-1", "DR-1"]).await;

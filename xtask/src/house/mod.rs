@@ -7,12 +7,14 @@
 //! | what the documentation names as proof is there | [`cited`] |
 //! | links inside the documentation lead somewhere | [`links`] |
 //! | which room may import which, and which floor of `core` | [`rooms`] |
+//! | every language shows every scenario | [`scenarios`] |
 //! | a file is one idea | here |
 
 mod cited;
 mod dependencies;
 mod links;
 mod rooms;
+mod scenarios;
 mod vocabulary;
 
 use std::{fs, path::PathBuf};
@@ -38,6 +40,7 @@ pub(crate) fn check() -> Result<Outcome> {
     let mut findings = vocabulary::check(&sources)?;
     findings.extend(links::check(&sources));
     findings.extend(cited::check(&sources));
+    findings.extend(scenarios::check(&sources));
     let metadata = metadata()?;
     findings.extend(dependencies::check(&sources, &metadata)?);
     findings.extend(rooms::check(&sources, &metadata)?);

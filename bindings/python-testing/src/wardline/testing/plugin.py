@@ -39,9 +39,6 @@ def pytest_configure(config: pytest.Config) -> None:
     """Draws a seed when none was given."""
     given: int | None = config.getoption("--ward-seed")
     config.stash[_SEED] = int.from_bytes(os.urandom(4), "big") if given is None else given
-    config.addinivalue_line(
-        "markers", "scenario(id): the scenario of tests/scenarios.md that a test shows"
-    )
 
 
 def pytest_report_header(config: pytest.Config) -> str:
