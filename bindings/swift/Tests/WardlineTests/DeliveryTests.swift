@@ -6,6 +6,7 @@ import WardlineTesting
 import XCTest
 
 final class DeliveryTests: WardTestCase {
+    // scenario: delivery
     func testAMessageArrivesAndItsAuthorGetsSignedReceipts() async throws {
         let (nurse, doctor) = (try await ward.enroll("NS-1"), try await ward.enroll("DR-1"))
         let patient = Patient(
@@ -88,6 +89,7 @@ final class DeliveryTests: WardTestCase {
         XCTAssertNil(before.before)
     }
 
+    // scenario: offline-phone
     func testOfflineNothingIsLost() async throws {
         let (nurse, doctor) = (try await ward.enroll("NS-1"), try await ward.enroll("DR-1"))
         nurse.network?.cut()
@@ -102,6 +104,7 @@ final class DeliveryTests: WardTestCase {
         XCTAssertEqual(texts, ["written in the basement"])
     }
 
+    // scenario: locked-phone
     func testALockedDeviceReceivesAndShowsNothing() async throws {
         let (nurse, doctor) = (try await ward.enroll("NS-1"), try await ward.enroll("DR-1"))
         try doctor.client.lock()
@@ -138,6 +141,7 @@ final class DeliveryTests: WardTestCase {
         XCTAssertNil(audit)
     }
 
+    // scenario: wrong-key
     func testAnotherKeyDoesNotOpenTheStore() async throws {
         let nurse = try await ward.enroll("NS-1")
         try await nurse.client.close()
@@ -160,6 +164,7 @@ final class DeliveryTests: WardTestCase {
         XCTAssertEqual(texts, ["in time"])
     }
 
+    // scenario: corrupted-traffic
     func testEveryFaultOfANetworkIsSurvived() async throws {
         let (nurse, doctor) = (try await ward.enroll("NS-1"), try await ward.enroll("DR-1"))
         var plan = FaultPlan()

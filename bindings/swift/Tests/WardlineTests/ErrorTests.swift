@@ -6,6 +6,7 @@ import WardlineTesting
 import XCTest
 
 final class ErrorTests: WardTestCase {
+    // scenario: errors-by-cause
     func testRefusedMessagesSayWhy() async throws {
         let nurse = try await ward.enroll("NS-1")
         let client = nurse.client
@@ -54,6 +55,7 @@ final class ErrorTests: WardTestCase {
         await refused("WL-VAULT-EMPTY-PASSPHRASE") { _ = try Passphrase("") }
     }
 
+    // scenario: revoked-device
     func testARevokedDeviceIsToldToEnrollAgain() async throws {
         let nurse = try await ward.enroll("NS-1")
         try await ward.authority.revoke(device: nurse.client.device, of: "NS-1")

@@ -6,6 +6,7 @@ import WardlineTesting
 import XCTest
 
 final class HostTests: WardTestCase {
+    // scenario: foreign-transport, foreign-key-store
     func testATransportAndAKeyStoreInSwiftCarryAMessage() async throws {
         let (carrier, memory) = (Carrier(ward.relay.transport), MemoryKeyStore())
         let nurse = try await ward.enroll("NS-1", transport: carrier, keyStore: memory)
@@ -22,6 +23,7 @@ final class HostTests: WardTestCase {
         XCTAssertEqual(own, ["carried by Swift"])
     }
 
+    // scenario: foreign-transport
     func testWhateverATransportDoesIsANetworkError() async throws {
         struct NoSuchCable: Error {}
         let carrier = Carrier(ward.relay.transport)
@@ -83,6 +85,7 @@ final class HostTests: WardTestCase {
         release.set()
     }
 
+    // scenario: foreign-key-store
     func testAKeyStoreThatRefusesIsAnErrorWithItsCause() async throws {
         struct NoEnclave: Error {}
         let memory = MemoryKeyStore()

@@ -6,6 +6,7 @@ import WardlineTesting
 import XCTest
 
 final class ProcessTests: WardTestCase {
+    // scenario: kill-and-reopen
     func testAProcessThatIsKilledHasLostNothingItAnswered() async throws {
         let doctor = try await ward.enroll("DR-1")
         let folder = ward.folder.appendingPathComponent("killed")
@@ -32,6 +33,7 @@ final class ProcessTests: WardTestCase {
         try await nurse.close()
     }
 
+    // scenario: second-process
     func testASecondProcessOnOneFolderLosesAndDoublesNothing() async throws {
         let url = try await ward.relay.listen()
         let nurse = try await ward.enroll("NS-1", keyStore: ward.keys("device-1.keys"))

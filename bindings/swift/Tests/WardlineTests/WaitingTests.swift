@@ -6,6 +6,7 @@ import WardlineTesting
 import XCTest
 
 final class WaitingTests: WardTestCase {
+    // scenario: events
     func testEventsComeInOrderAndAgainUntilTheyAreConfirmed() async throws {
         let (nurse, doctor) = (try await ward.enroll("NS-1"), try await ward.enroll("DR-1"))
         let sent = try await nurse.client.send("one", to: .person("DR-1"), priority: .urgent)
@@ -85,6 +86,7 @@ final class WaitingTests: WardTestCase {
         try await within(5) { try await closed.value }
     }
 
+    // scenario: live-queries
     func testAViewFollowsItsConversation() async throws {
         let (nurse, doctor) = (try await ward.enroll("NS-1"), try await ward.enroll("DR-1"))
         let conversation = try doctor.client.conversation(with: .person("NS-1"))
@@ -120,6 +122,7 @@ final class WaitingTests: WardTestCase {
         }
     }
 
+    // scenario: live-queries
     func testAViewEndsWithTheLockAndWithTheClient() async throws {
         let nurse = try await ward.enroll("NS-1")
         try await nurse.client.send("shown until the lock", to: .person("DR-1"))
@@ -141,6 +144,7 @@ final class WaitingTests: WardTestCase {
         await refused("WL-CLOSED") { _ = try await within(5) { try await one.value } }
     }
 
+    // scenario: cancellation
     func testACancelledTaskGivesUpItsWaitAndTheClientGoesOn() async throws {
         let nurse = try await ward.enroll("NS-1")
         let client = nurse.client

@@ -13,6 +13,7 @@ import org.junit.jupiter.api.Test
 import java.io.File
 
 class DeliveryTest {
+    // scenario: delivery
     @Test
     fun `a message arrives and its author gets signed receipts`() = onWard { ward ->
         val nurse = ward.enroll("NS-1")
@@ -80,6 +81,7 @@ class DeliveryTest {
         assertNull(before.before)
     }
 
+    // scenario: offline-phone
     @Test
     fun `offline nothing is lost`() = onWard { ward ->
         val nurse = ward.enroll("NS-1")
@@ -94,6 +96,7 @@ class DeliveryTest {
         until { doctor.texts("NS-1") == listOf("written in the basement") }
     }
 
+    // scenario: locked-phone
     @Test
     fun `a locked device receives and shows nothing`() = onWard { ward ->
         val nurse = ward.enroll("NS-1")
@@ -124,6 +127,7 @@ class DeliveryTest {
         assertNull(nurse.client.checkAudit())
     }
 
+    // scenario: wrong-key
     @Test
     fun `another key does not open the store`() = onWard { ward ->
         val nurse = ward.enroll("NS-1")
@@ -165,6 +169,7 @@ class DeliveryTest {
         assertEquals(listOf("to whoever fetches it", "and one more"), doctor.texts("NS-1"))
     }
 
+    // scenario: corrupted-traffic
     @Test
     fun `every fault of a network is survived`() = onWard { ward ->
         val nurse = ward.enroll("NS-1")

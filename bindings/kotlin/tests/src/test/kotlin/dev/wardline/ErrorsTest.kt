@@ -20,6 +20,7 @@ import java.time.Instant
 import java.util.concurrent.ConcurrentLinkedQueue
 
 class ErrorsTest {
+    // scenario: errors-by-cause
     @Test
     fun `refused messages say why`() = onWard { ward ->
         val nurse = ward.enroll("NS-1")
@@ -72,6 +73,7 @@ class ErrorsTest {
         assertEquals("WL-VAULT-EMPTY-PASSPHRASE", empty.code)
     }
 
+    // scenario: revoked-device
     @Test
     fun `a revoked device is told to enroll again`() = onWard { ward ->
         val nurse = ward.enroll("NS-1")

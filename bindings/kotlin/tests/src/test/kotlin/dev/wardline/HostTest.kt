@@ -13,6 +13,7 @@ import org.junit.jupiter.params.provider.EnumSource
 import java.lang.ref.WeakReference
 
 class HostTest {
+    // scenario: foreign-transport, foreign-key-store
     @Test
     fun `a transport and a key store in Kotlin carry a message`() = onWard { ward ->
         val carrier = Carrier(ward.relay.transport())
@@ -40,6 +41,7 @@ class HostTest {
         BLOCKS("WL-NET-INTERRUPTED", { Thread.sleep(1500); throw Unreachable() }),
     }
 
+    // scenario: foreign-transport
     @ParameterizedTest
     @EnumSource
     fun `whatever a transport does is a network error`(mischief: Mischief) = onWard { ward ->
@@ -55,6 +57,7 @@ class HostTest {
         assertEquals(listOf("in spite of it"), doctor.texts("NS-1"))
     }
 
+    // scenario: foreign-key-store
     @Test
     fun `a key store that refuses is an error with its cause`() = onWard { ward ->
         val memory = Memory()

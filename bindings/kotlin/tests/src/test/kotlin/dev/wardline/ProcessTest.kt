@@ -13,6 +13,7 @@ import java.io.File
 import java.util.concurrent.TimeUnit
 
 class ProcessTest {
+    // scenario: kill-and-reopen
     @Test
     fun `a process that is killed has lost nothing it answered`() = onWard { ward ->
         val doctor = ward.enroll("DR-1")
@@ -30,6 +31,7 @@ class ProcessTest {
         assertEquals(listOf(sent to "last words"), doctor.page("NS-1").map { it.id to it.text })
     }
 
+    // scenario: second-process
     @Test
     fun `a second process on one folder receives for the first`() = onWard { ward ->
         val nurse = ward.enroll("NS-1")

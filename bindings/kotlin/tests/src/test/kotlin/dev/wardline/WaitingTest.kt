@@ -25,6 +25,7 @@ import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 
 class WaitingTest {
+    // scenario: events
     @Test
     fun `events come in order and again until they are confirmed`() = onWard { ward ->
         val nurse = ward.enroll("NS-1")
@@ -77,6 +78,7 @@ class WaitingTest {
         assertFalse(listening.isCancelled || batches.isCancelled || watching.isCancelled)
     }
 
+    // scenario: live-queries
     @Test
     fun `a view follows its conversation`() = onWard { ward ->
         val nurse = ward.enroll("NS-1")
@@ -128,6 +130,7 @@ class WaitingTest {
         while (view.snapshot.messages.size < 30) withTimeout(5000) { view.changed() }
     }
 
+    // scenario: live-queries
     @Test
     fun `a view ends with the lock and with the client and by itself`() = onWard { ward ->
         val nurse = ward.enroll("NS-1")
@@ -159,6 +162,7 @@ class WaitingTest {
         assertInstanceOf(ClosedException::class.java, withTimeout(5000) { closed.await() }.exceptionOrNull())
     }
 
+    // scenario: cancellation
     @Test
     fun `a cancelled call is given up and the client goes on`() = onWard { ward ->
         val nurse = ward.enroll("NS-1")
