@@ -1,5 +1,7 @@
 //! What a process that ends does to its writers. A binary of its own: there is no way back from it.
 
+#![allow(clippy::unwrap_used, missing_docs)]
+
 use std::{sync::mpsc, time::Duration};
 
 use wardline_sqlite::{Error, NoCompanion, Writer, halt};
