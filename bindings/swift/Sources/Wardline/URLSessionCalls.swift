@@ -18,13 +18,36 @@ final class Calls: NSObject, URLSessionDataDelegate, @unchecked Sendable {
     private let limit: Int
     private let lock = NSLock()
     private var calls: [Int: Call] = [:]
+    /// Calls that were cancelled before they began: their session says that they ended before anybody waits.
+    private var cancelled: Set<Int> = []
 
     init(limit: Int) {
         self.limit = limit
     }
 
     func begin(_ task: URLSessionTask, _ waiting: Waiting) {
-        lock.withLock { calls[task.taskIdentifier] = Call(waiting: waiting) }
+        let isCancelled = lock.withLock {
+            if cancelled.remove(task.taskIdentifier) != nil {
+                return true
+            }
+            calls[task.taskIdentifier] = Call(waiting: waiting)
+            return false
+        }
+        if isCancelled {
+            waiting.resume(throwing: TransportFailure.interrupted)
+        } else {
+            task.resume()
+        }
+    }
+
+    /// May come before ``begin(_:_:)``, at any time during the call, and after it.
+    func cancel(_ task: URLSessionTask) {
+        lock.withLock {
+            if calls[task.taskIdentifier] == nil {
+                cancelled.insert(task.taskIdentifier)
+            }
+        }
+        task.cancel()
     }
 
     func urlSession(

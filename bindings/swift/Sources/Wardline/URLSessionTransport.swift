@@ -56,10 +56,9 @@ public final class URLSessionTransport: Transport {
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { waiting in
                 calls.begin(task, waiting)
-                task.resume()
             }
         } onCancel: {
-            task.cancel()
+            calls.cancel(task)
         }
     }
 
