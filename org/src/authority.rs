@@ -311,7 +311,8 @@ impl Authority {
     /// Replaces keys: signs the next root document with these root keys and operational keys. Pass
     /// enough signers for the old document's threshold and for the new one's.
     ///
-    /// The policy in force is signed again when its key is replaced, under a version of its own.
+    /// The policy in force is signed again when its key is replaced, under a version of its own. Refused
+    /// while a head is prepared: whether the relay has it can be asked with the replaced keys only.
     pub fn rotate(
         &mut self,
         root_keys: Vec<[u8; 32]>,
@@ -319,6 +320,9 @@ impl Authority {
         signers: Signers,
         root_signers: &[Arc<dyn Signer>],
     ) -> Result<(), AuthorityError> {
+        if self.prepared.is_some() {
+            return Err(AuthorityError::Unsettled);
+        }
         let current = self.signed_root()?;
         let next = Root {
             org: self.org.clone(),
@@ -467,6 +471,11 @@ pub enum AuthorityError {
     /// A policy of another organization, or not newer than the one in force.
     #[error("the policy must be of this organization and have a higher version")]
     PolicyVersion,
+    /// A head was prepared, and neither confirmed nor abandoned.
+    #[error(
+        "a head is on its way: publish again, or confirm or abandon it, before keys are replaced"
+    )]
+    Unsettled,
     /// The entry would be malformed.
     #[error(transparent)]
     Entry(#[from] EntryError),

@@ -152,6 +152,13 @@ impl Directory {
         })
     }
 
+    /// The root document that these ones lead to from the current one; `None` when none of them is newer.
+    ///
+    /// A keeper asks before it knows the caller, whose key may stand in no document that it has yet.
+    pub fn successor(&self, notes: &[String]) -> Result<Option<SignedRoot>, PublishError> {
+        Ok(self.check_roots(notes)?.pop())
+    }
+
     fn check_roots(&self, notes: &[String]) -> Result<Vec<SignedRoot>, PublishError> {
         let roots = root::follow(&self.pin, self.roots.last(), notes)?;
         match roots.first() {

@@ -11,7 +11,6 @@ use wardline_proto::v1;
 
 use crate::{
     authority::{AdmitError, Admitted, Authority, AuthorityError},
-    call::CallSigner,
     connect::RelayCode,
     head::{HeadError, SignedHead},
     id::{DeviceId, RelayId},
@@ -44,7 +43,7 @@ pub struct Publisher {
     authority: Authority,
     transport: Arc<dyn Transport>,
     store: Arc<dyn StateStore>,
-    calls: CallSigner,
+    relay: RelayId,
 }
 
 /// What one round did.
@@ -66,12 +65,13 @@ impl Publisher {
         transport: Arc<dyn Transport>,
         store: Arc<dyn StateStore>,
     ) -> Result<Self, AuthorityError> {
-        let calls = authority.call_signer(relay)?;
+        // Missing keys are told of here, not in the first round.
+        authority.call_signer(relay.clone())?;
         Ok(Self {
             authority,
             transport,
             store,
-            calls,
+            relay,
         })
     }
 
@@ -81,7 +81,11 @@ impl Publisher {
     /// published, and not reported again, by the next.
     pub async fn publish_once(&mut self, now: Timestamp) -> Result<Round, PublisherError> {
         let mut round = Round::default();
-        if self.authority.prepared_head().is_some() {
+        if self.authority.is_rotating() {
+            // The relay knows the new key from nothing but this head, so that it can be asked nothing
+            // before. If it has the head already, it says so.
+            round.published = self.publish(now).await?;
+        } else if self.authority.prepared_head().is_some() {
             // The answer was lost, or this process was: find out before anything is built on it.
             round.published = self.settle(now).await?;
         }
@@ -111,7 +115,7 @@ impl Publisher {
             Ok(page) => page.enrollments,
             // Nobody can enroll before the first head.
             Err(error) if is_refused(&error, &RelayCode::NoHead) => return Ok(false),
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         };
         for pending in &page {
             let request = pending.request.clone().unwrap_or_default();
@@ -149,7 +153,7 @@ impl Publisher {
                         self.authority.abandon();
                         self.save().await?;
                     }
-                    return Err(error.into());
+                    return Err(error);
                 }
             }
         }
@@ -167,7 +171,7 @@ impl Publisher {
         let newest = match self.call(&ask, now).await {
             Ok(answer) => Some(answer.head.parse::<SignedHead>()?),
             Err(error) if is_refused(&error, &RelayCode::NoHead) => None,
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         };
         let newest = newest.as_ref();
         let version = if newest.map(SignedHead::hash) == self.authority.prepared_head() {
@@ -191,8 +195,10 @@ impl Publisher {
         &self,
         call: &C,
         now: Timestamp,
-    ) -> Result<C::Answer, CallError> {
-        transport::call(self.transport.as_ref(), &self.calls, call, now).await
+    ) -> Result<C::Answer, PublisherError> {
+        // Asked every time: the key may have been replaced since.
+        let calls = self.authority.call_signer(self.relay.clone())?;
+        Ok(transport::call(self.transport.as_ref(), &calls, call, now).await?)
     }
 
     /// The authority, to change the directory.
@@ -261,8 +267,11 @@ impl PublisherError {
     }
 }
 
-fn is_refused(error: &CallError, code: &RelayCode) -> bool {
-    error.refusal().is_some_and(|refusal| refusal.code == *code)
+fn is_refused(error: &PublisherError, code: &RelayCode) -> bool {
+    match error {
+        PublisherError::Call(error) => error.refusal().is_some_and(|refusal| refusal.code == *code),
+        _ => false,
+    }
 }
 
 /// Enrollments taken at once.

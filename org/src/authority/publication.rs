@@ -33,7 +33,8 @@ impl Authority {
     /// nears its expiry; `None` when nothing is due.
     ///
     /// Very many changes are published by several heads, so that each request stays within what a
-    /// relay takes: prepare again until nothing is due.
+    /// relay takes: prepare again until nothing is due. Replaced keys are published alone and first: until
+    /// then the relay knows the authority's key from the request itself, and takes no large one for it.
     ///
     /// A request that was prepared before, and neither confirmed nor abandoned, is returned as it is:
     /// the relay may have it already. Store a snapshot before sending.
@@ -57,7 +58,6 @@ impl Authority {
 
     /// Whether a new head should be published at `now`.
     pub fn is_due(&self, now: Timestamp) -> bool {
-        let root = self.roots.last().map_or(0, |root| root.root().version);
         let near_expiry = self.head().is_none_or(|head| {
             let left = head.head().expires_at.saturating_since(now);
             left < self.plan.renew_before
@@ -65,7 +65,17 @@ impl Authority {
         near_expiry
             || !self.changed.is_empty()
             || self.published.policy != Some(self.policy.hash())
-            || self.published.root_version < root
+            || self.published.root_version < self.root_version()
+    }
+
+    /// Whether the relay does not have the newest keys yet: it knows those of the first root document
+    /// from its operator, and any others from a head.
+    pub(crate) fn is_rotating(&self) -> bool {
+        self.published.root_version.max(1) < self.root_version()
+    }
+
+    fn root_version(&self) -> u64 {
+        self.roots.last().map_or(0, |root| root.root().version)
     }
 
     fn build(&self, now: Timestamp) -> Result<Prepared, AuthorityError> {
@@ -73,7 +83,10 @@ impl Authority {
         let mut entries = Vec::new();
         let mut removed = Vec::new();
         let mut changed = BTreeSet::new();
-        let mut room = self.plan.max_changed_bytes.max(1);
+        let mut room = match self.is_rotating() {
+            true => 0,
+            false => self.plan.max_changed_bytes.max(1),
+        };
         for key in &self.changed {
             if room == 0 {
                 break;
@@ -137,7 +150,7 @@ impl Authority {
             head,
             changed,
             tree,
-            root_version: self.signed_root()?.root().version,
+            root_version: self.root_version(),
         })
     }
 

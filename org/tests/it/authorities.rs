@@ -267,6 +267,35 @@ fn every_key_can_be_replaced_and_devices_follow() {
 }
 
 #[test]
+fn keys_are_not_replaced_while_a_head_is_on_its_way() {
+    let mut desk = Desk::new();
+    desk.authority.upsert_team(team()).unwrap();
+    desk.authority.prepare(desk.now).unwrap().unwrap();
+    let fresh = Secrets::generate(2).unwrap();
+    let both = [desk.secrets.root_signers(), fresh.root_signers()].concat();
+    let keys: Vec<_> = fresh
+        .root_signers()
+        .iter()
+        .map(|signer| signer.public_key())
+        .collect();
+    let early = desk
+        .authority
+        .rotate(keys.clone(), 2, fresh.signers(), &both);
+    assert_eq!(early, Err(AuthorityError::Unsettled));
+
+    desk.authority.abandon();
+    desk.authority
+        .rotate(keys, 2, fresh.signers(), &both)
+        .unwrap();
+    desk.secrets = fresh;
+    // The keys first and alone, then what waited.
+    let request = desk.publish();
+    assert_eq!((request.roots.len(), request.changed_entries.len()), (1, 0));
+    let request = desk.publish();
+    assert_eq!((request.roots.len(), request.changed_entries.len()), (0, 1));
+}
+
+#[test]
 fn an_authority_without_a_needed_key_says_which() {
     let secrets = Secrets::generate(1).unwrap();
     let org = || "mercy".parse().unwrap();

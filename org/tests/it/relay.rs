@@ -106,18 +106,25 @@ impl State {
     fn answer(&mut self, request: &Request) -> Result<Response, Refusal> {
         let method = request.path.strip_prefix(transport::SERVICE_PATH).unwrap();
         let call = IncomingCall::parse(request).map_err(|e| Refusal::new(e.code()))?;
-        let key = match call.caller() {
-            Caller::Authority => self.authority_key(request, method)?,
+        let verify = |call: IncomingCall, key: &[u8; 32]| {
+            call.verify(key, &TestRelay::name(), Window::default(), self.now)
+                .map_err(|e| Refusal::new(e.code()))
+        };
+        let verified = match call.caller() {
+            Caller::Authority => {
+                let mut answer = Err(Refusal::new(RelayCode::NoHead));
+                for key in self.authority_keys(request, method) {
+                    answer = answer.or_else(|_| verify(call.clone(), &key));
+                }
+                answer?
+            }
             Caller::Device(_) => {
                 let enroll = v1::EnrollRequest::decode(request.body.clone()).unwrap();
                 let credential =
                     SignedCredential::verify(&enroll.credential, &enroll.signature).unwrap();
-                credential.credential().ed25519
+                verify(call, &credential.credential().ed25519)?
             }
         };
-        let verified = call
-            .verify(&key, &TestRelay::name(), Window::default(), self.now)
-            .map_err(|e| Refusal::new(e.code()))?;
         let seen = (verified.caller, verified.nonce);
         if self.nonces.contains(&seen) {
             return Err(Refusal::new(RelayCode::Replay));
@@ -135,22 +142,19 @@ impl State {
         }
     }
 
-    /// Before the first head the key is in the root document that the request itself brings.
-    fn authority_key(&self, request: &Request, method: &str) -> Result<[u8; 32], Refusal> {
-        use wardline_org::root::{Purpose, SignedRoot};
+    /// The key in force, and the one in a root document that the request itself proves.
+    fn authority_keys(&self, request: &Request, method: &str) -> Vec<[u8; 32]> {
+        use wardline_org::root::Purpose;
         let held = self.directory.root().cloned();
-        let root = held.or_else(|| {
-            let publish =
-                (method == "PublishHead").then(|| decode::<v1::PublishHeadRequest>(request))?;
-            publish
-                .roots
-                .last()?
-                .parse::<SignedRoot>()
-                .ok()
-                .map(|root| root.root().clone())
+        let brought = (method == "PublishHead").then(|| {
+            let publish: v1::PublishHeadRequest = decode(request);
+            let root = self.directory.successor(&publish.roots).ok()??;
+            Some(root.root().clone())
         });
-        let root = root.ok_or(Refusal::new(RelayCode::NoHead))?;
-        Ok(*root.keys(Purpose::Authority).next().unwrap())
+        let roots = [held, brought.flatten()].into_iter().flatten();
+        roots
+            .map(|root| *root.keys(Purpose::Authority).next().unwrap())
+            .collect()
     }
 
     fn enroll(&mut self, request: &v1::EnrollRequest) -> Result<Response, Refusal> {

@@ -18,7 +18,7 @@ use wardline_org::{
 use wardline_proto::Bytes;
 
 use super::ServerOptions;
-use crate::{connect, method::Method, relay::Relay};
+use crate::{auth::FROM_ANYBODY, connect, method::Method, relay::Relay};
 
 #[derive(Clone)]
 struct Shared {
@@ -93,7 +93,7 @@ async fn read(
     if least > limit as u64 {
         return Err(too_large());
     }
-    if most.is_none_or(|most| most > FROM_ANYBODY) && method != Method::Enroll {
+    if most.is_none_or(|most| most > FROM_ANYBODY as u64) && method != Method::Enroll {
         shared.relay.recognize(method, head)?;
     }
     match timeout(shared.read_timeout, collect(body, limit)).await {
@@ -181,8 +181,6 @@ async fn metrics(State(shared): State<Shared>) -> HttpResponse {
     (kind, shared.relay.metrics()).into_response()
 }
 
-/// Bytes of a body that are taken before it is known who sends them.
-const FROM_ANYBODY: u64 = 64 * 1024;
 /// Bytes of a refused body that are taken so that its sender reads the answer.
 const MOST_DRAINED: usize = 32 * 1024 * 1024;
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -20,5 +20,6 @@ mod limits;
 mod messages;
 mod polls;
 mod restart;
+mod rotation;
 mod secrecy;
 mod world;

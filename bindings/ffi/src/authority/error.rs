@@ -20,6 +20,7 @@ impl From<AuthorityError> for WardlineError {
             AuthorityError::UnknownPerson => "WL-AUTHORITY-UNKNOWN-PERSON",
             AuthorityError::UnknownDevice => "WL-AUTHORITY-UNKNOWN-DEVICE",
             AuthorityError::PolicyVersion => "WL-AUTHORITY-POLICY-VERSION",
+            AuthorityError::Unsettled => "WL-AUTHORITY-UNSETTLED",
             AuthorityError::Entry(_) => "WL-AUTHORITY-ENTRY",
             AuthorityError::Root(_) => "WL-AUTHORITY-ROOT",
             AuthorityError::Head(_) => "WL-AUTHORITY-HEAD",
