@@ -6,6 +6,7 @@ How the ward is driven until something holds, and what must hold for all devices
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 from wardline.client import Client
 from wardline.config import Config
 from wardline.errors import LockedError
+from wardline.host import KeyStore
 from wardline.model import (
     DeliveryState,
     DeviceDelivery,
@@ -64,6 +66,11 @@ class Participant:
         self.user = user
         #: What the time line calls them.
         self.name = name
+
+    @property
+    def recipient(self) -> Person:
+        """The person as calls of :attr:`Device.client` name them."""
+        return Person(self.user)
 
     def delivered(self, message: Sent) -> Condition:
         """The message is on the disk, and its author has the signed word for it."""
@@ -250,9 +257,12 @@ class Device(Participant):
             self._client = None
             self._note("is closed")
 
-    async def reopen(self, *, unlock: bool = True) -> None:
-        """Opens it again from its disk, after :meth:`kill` or :meth:`close`, or instead of them."""
+    async def reopen(self, *, unlock: bool = True, key_store: KeyStore | None = None) -> None:
+        """Opens it again from its disk, after :meth:`kill` or :meth:`close`, or instead of them; with
+        another key store when one is given."""
         await self.close()
+        if key_store is not None:
+            self.config = dataclasses.replace(self.config, key_store=key_store)
         self.network._apply()
         self._client = await open_client(self.config, clock=self._ward.clock)
         self._note("is opened again, locked")

@@ -93,6 +93,11 @@ class Network:
         return self._is_cut or self._profile.away >= 100
 
     @property
+    def is_luck(self) -> bool:
+        """Whether the same call may fail now and come through later."""
+        return not self.is_cut and (self._profile.plan != FaultPlan() or self._profile.away > 0)
+
+    @property
     def calls(self) -> int:
         """How many calls the device made."""
         return self._line.calls

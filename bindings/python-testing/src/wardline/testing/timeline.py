@@ -5,6 +5,7 @@ It quotes what messages say: a ward in a box has made-up patients only.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +13,7 @@ from datetime import datetime
 from wardline import events
 from wardline.events import Event
 
-#: The name of a message on the ward, such as ``#1``, for a reference or an id.
+#: What people call a message (by reference or id) or a person (by id): ``#1``, ``Nurse Okafor``.
 Naming = Callable[[str], str]
 
 
@@ -22,8 +23,9 @@ class Row:
 
     at: datetime
     who: str
-    what: str
-    times: int = 1
+    #: What, and how many times. More than one only for failures, which come in showers.
+    what: Counter[str]
+    is_failure: bool = False
 
 
 class TimeLine:
@@ -34,11 +36,22 @@ class TimeLine:
 
     def add(self, at: datetime, who: str, what: str) -> None:
         """Something happened. The same again in a row is counted."""
-        last = next((row for row in reversed(self._rows) if row.who == who), None)
-        if last is not None and last.what == what:
-            last.times += 1
-            return
-        self._rows.append(Row(at, who, what))
+        last = self._last(who)
+        if last is not None and not last.is_failure and what in last.what:
+            last.what[what] += 1
+        else:
+            self._rows.append(Row(at, who, Counter([what])))
+
+    def failed(self, at: datetime, who: str, what: str) -> None:
+        """Something failed. Failures that follow each other are one row."""
+        last = self._last(who)
+        if last is not None and last.is_failure:
+            last.what[what] += 1
+        else:
+            self._rows.append(Row(at, who, Counter([what]), is_failure=True))
+
+    def _last(self, who: str) -> Row | None:
+        return next((row for row in reversed(self._rows) if row.who == who), None)
 
     def __str__(self) -> str:
         if not self._rows:
@@ -51,9 +64,16 @@ class TimeLine:
             if row.at.date() != day:
                 day = row.at.date()
                 lines.append(f"-- {day:%A, %d %B %Y}, UTC")
-            again = f" ({row.times} times)" if row.times > 1 else ""
-            lines.append(f"{row.at:%H:%M:%S}  {row.who:<{width}}  {row.what}{again}")
+            what = "; ".join(
+                one if times == 1 else f"{one} ({times} times)" for one, times in row.what.items()
+            )
+            lines.append(f"{row.at:%H:%M:%S}  {row.who:<{width}}  {what}")
         return "\n".join(lines)
+
+
+def failure_in_words(code: str) -> str:
+    """What became of a round that failed."""
+    return f"{_FAILURES.get(code, 'cannot send and fetch')}, {code}"
 
 
 def in_words(event: Event, naming: Naming) -> str | None:
@@ -64,7 +84,7 @@ def in_words(event: Event, naming: Naming) -> str | None:
         case events.MessageSent(message=message):
             return f"knows: the relay has {naming(message)} for everybody it could be sealed for"
         case events.DeliveryChanged(message=message, user=user):
-            return f"has news of {naming(message)} from {user}"
+            return f"has the signed word of {naming(user)} on {naming(message)}"
         case events.ReadElsewhere(reference=reference):
             return f"knows: {naming(reference)} was read on another device"
         case events.EnvelopeRefused(code=code, healing=healing):
@@ -80,3 +100,10 @@ def in_words(event: Event, naming: Naming) -> str | None:
             return None
         case _:
             return f"saw {type(event).__name__}"
+
+
+_FAILURES = {
+    "WL-NET-UNREACHABLE": "does not reach the relay",
+    "WL-NET-INTERRUPTED": "gets no answer from the relay",
+    "WL-NET-BAD-ANSWER": "gets an answer that makes no sense",
+}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -25,7 +26,8 @@ from wardline.authority import (
     TeamMember,
 )
 from wardline.config import Config, PassphraseCost
-from wardline.errors import LockedError, NetworkError, WardlineError
+from wardline.errors import WardlineError
+from wardline.events import DeliveryChanged, Event
 from wardline.host import KeyStore, Transport, file_key_store
 from wardline.model import Patient, Person, Priority, Recipient, Team
 from wardline.secrets import Passphrase
@@ -36,7 +38,7 @@ from .box import Clock, Relay, enroll, found
 from .condition import Condition
 from .device import PASSPHRASE, Device, Participant, Sent, recipient_words
 from .network import Network, Profile
-from .timeline import TimeLine, in_words
+from .timeline import TimeLine, failure_in_words, in_words
 
 ORGANIZATION = "mercy"
 RELAY = "relay.mercy.example"
@@ -44,7 +46,7 @@ RELAY = "relay.mercy.example"
 MORNING = datetime(2025, 3, 3, 7, 0, tzinfo=timezone.utc)
 #: How much of the ward's time a round takes.
 ROUND = timedelta(seconds=1)
-#: So many rounds in which nobody had anything to do: nothing will change any more.
+#: After so many rounds of every device in which it had nothing to do, nothing will change any more.
 AT_REST = 12
 
 
@@ -90,6 +92,7 @@ class Ward:
         self._written: list[Sent] = []
         self._secrets = leaks.Secrets()
         self._line = TimeLine()
+        self._idle: Counter[Device] = Counter()
         self._assertions: list[Assertion] = []
         self._url: str | None = None
         self._running_clock: asyncio.Task[None] | None = None
@@ -121,6 +124,11 @@ class Ward:
         return self._relay
 
     # Who is there.
+
+    @property
+    def people(self) -> dict[str, str]:
+        """Everybody's name, by id."""
+        return dict(self._names)
 
     async def import_hospital(self, folder: str | os.PathLike[str]) -> ImportReport:
         """Takes people and care teams from a folder of FHIR R4 NDJSON; its patients are for scenarios
@@ -249,12 +257,12 @@ class Ward:
         Fails as soon as nobody has anything to do any more, and when it takes longer than ``within`` of
         real time: a bound for what hangs, not a measure.
         """
-        quiet = 0
+        self._idle.clear()
         try:
             async with asyncio.timeout(within.total_seconds()):
                 while not await condition.holds():
-                    quiet = 0 if await self._round() else quiet + 1
-                    if quiet >= AT_REST:
+                    await self._round()
+                    if self._rests(AT_REST):
                         why = "and nobody has anything to do any more"
                         break
                 else:
@@ -272,10 +280,11 @@ class Ward:
     async def at_rest(self, *, within: timedelta = timedelta(seconds=60)) -> None:
         """Lets every device send and fetch until nobody has anything to do any more: then look at what
         must *not* have happened."""
-        quiet = 0
+        self._idle.clear()
         async with asyncio.timeout(within.total_seconds()):
-            while quiet < 3:
-                quiet = 0 if await self._round() else quiet + 1
+            await self._round()
+            while not self._rests(AT_REST // 4):
+                await self._round()
 
     def passes(self, time: timedelta) -> None:
         """Time passes for relay and devices."""
@@ -321,28 +330,38 @@ class Ward:
 
     # Inside.
 
-    async def _round(self) -> bool:
-        """One round of every device; whether anybody had anything to do."""
+    async def _round(self) -> None:
+        """One round of every device."""
         if self._running_clock is None:
             self.clock.advance(ROUND)
         if self._with_guests:
             await self.publish()
-        moved = self._with_guests
+        moved = False
         for device in self._running():
             device.network._turn()
             try:
                 done = await device.client.sync_once()
-                moved |= bool(done.posted or done.received)
-            except NetworkError as error:
-                moved |= not device.network.is_cut
-                device._note(f"gets no answer that makes sense: {error.code}")
             except WardlineError as error:
-                device._note(f"cannot send and fetch: {error.code}")
+                self._line.failed(self.clock.now, device.name, failure_in_words(error.code))
+                # Bad luck, of which damaged answers are a part: another round may do better. Where
+                # there is no network, or nothing wrong with it, or no place for the device, none will.
+                revoked = error.code == "WL-RELAY-REVOKED"
+                self._idle[device] += revoked or not device.network.is_luck
+                continue
+            moved |= bool(done.posted or done.received)
+            self._idle[device] += 1
         moved |= await self._listen()
-        if not moved or self._with_guests:
+        if moved:
+            self._idle.clear()
+        else:
             # Loops of devices that were started, and other processes, have their own pace.
             await asyncio.sleep(0.02)
-        return moved
+
+    def _rests(self, rounds: int) -> bool:
+        """Whether every device has had so many rounds with nothing to do since anybody had something."""
+        if self._with_guests:
+            return False
+        return all(self._idle[device] >= rounds for device in self._running())
 
     async def _listen(self) -> bool:
         """Writes down what devices have seen since the last time; whether there was anything."""
@@ -351,11 +370,20 @@ class Ward:
             with suppress(WardlineError):
                 while batch := await device.client.events_from(device._cursor, limit=500):
                     for event in batch:
-                        if words := in_words(event, self._name):
+                        if words := await self._words(device, event):
                             self._line.add(event.at, device.name, words)
                     device._cursor = batch[-1].cursor
                     heard = True
         return heard
+
+    async def _words(self, device: Device, event: Event) -> str | None:
+        words = in_words(event, self._name)
+        if isinstance(event, DeliveryChanged):
+            # The event says that there is news; what it is stands with the message.
+            for one in await device.client.deliveries(event.message):
+                if one.user == event.user:
+                    return f"{words}: {one.state.value}"
+        return words
 
     def _running(self) -> list[Device]:
         return [device for device in self.devices if device.runs]
@@ -425,7 +453,7 @@ class Ward:
         for one in self._written:
             if named in (one.reference, one.id):
                 return one.name
-        return f"message …{named[-6:]}"
+        return self._names.get(named) or f"message …{named[-6:]}"
 
     def _note(self, who: str, what: str) -> None:
         self._line.add(self.clock.now, who, what)
@@ -463,5 +491,3 @@ class _Opening:
                 if error is None:
                     raise
 
-
-__all__ = ["Invitation", "LockedError", "Ward"]
