@@ -68,6 +68,8 @@ enum Chore {
     Fuzz(Fuzz),
     /// Run the benchmarks
     Bench(Bench),
+    /// Measure what the Python package adds to a call (needs Python)
+    BenchPython(Bench),
 }
 
 #[derive(Args)]
@@ -127,6 +129,9 @@ fn main() -> ExitCode {
             report.run("fuzz", || steps::fuzz(seconds, &targets));
         }
         Chore::Bench(Bench { arguments }) => report.run("bench", || steps::bench(&arguments)),
+        Chore::BenchPython(Bench { arguments }) => {
+            report.run("bench-python", || python::bench(&arguments));
+        }
     }
     report.finish()
 }

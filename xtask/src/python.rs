@@ -22,9 +22,9 @@ pub(crate) fn check() -> Result<Outcome> {
             "needs Python 3.11 or newer with venv: install python3 and python3-venv".to_owned(),
         ));
     };
-    let environment = environment(python)?;
+    let environment = environment(python, "python")?;
     for package in PACKAGES {
-        install(&environment, package)?;
+        install(&environment, package, "dev")?;
     }
     for (package, expected) in [
         ("bindings/python", false),
@@ -38,20 +38,48 @@ pub(crate) fn check() -> Result<Outcome> {
     run(&mut mypy)?;
     let mut mypy = environment.tool("mypy");
     mypy.args(["--config-file", "bindings/python/pyproject.toml"])
-        .args(["bindings/python/tests", "examples/python"]);
+        .args(["bindings/python/tests", "examples/python"])
+        .arg("bindings/python/benches");
+    run(&mut mypy)?;
+    // Apart: a folder of tests has a `conftest` of its own.
+    let mut mypy = environment.tool("mypy");
+    mypy.args(["--config-file", "bindings/python/pyproject.toml"])
+        .arg("bindings/python-testing/tests");
     run(&mut mypy)?;
 
     let mut counts = Counts::default();
-    let mut pytest = environment.tool("pytest");
-    pytest.args(["--config-file", "bindings/python/pyproject.toml"]);
-    pytest.args(["--override-ini", "addopts=", "bindings/python/tests"]);
-    let passed = watch(&mut pytest, |line| add(&mut counts, line))?;
-    if counts.passed == 0 || (!passed && counts.failed == 0) {
-        bail!("pytest did not come to an end");
+    for package in PACKAGES {
+        let before = counts;
+        let mut pytest = environment.tool("pytest");
+        pytest.arg("--config-file");
+        pytest.arg(format!("{package}/pyproject.toml"));
+        pytest.args(["--override-ini", "addopts="]);
+        pytest.arg(format!("{package}/tests"));
+        let passed = watch(&mut pytest, |line| add(&mut counts, line))?;
+        if counts.passed == before.passed || (!passed && counts.failed == before.failed) {
+            bail!("pytest did not come to an end in {package}");
+        }
     }
     run(program(environment.bin("python")).arg("examples/python/first_message.py"))?;
     counts.passed += 1;
     Ok(Outcome::Counted(counts))
+}
+
+/// What the binding adds to a call, in a library as it ships. In an environment of its own: the tests keep
+/// theirs.
+pub(crate) fn bench(arguments: &[String]) -> Result<Outcome> {
+    let Some(python) = tools::python() else {
+        return Ok(Outcome::Skipped("needs Python 3.11 or newer".to_owned()));
+    };
+    let environment = environment(python, "python-bench")?;
+    // Where both are installed the library of the second is used: only that one is built for release.
+    for (package, profile) in PACKAGES.into_iter().zip(["dev", "release"]) {
+        install(&environment, package, profile)?;
+    }
+    run(program(environment.bin("python"))
+        .arg("bindings/python/benches/overhead.py")
+        .args(arguments))?;
+    Ok(Outcome::Passed)
 }
 
 struct Environment(PathBuf);
@@ -67,10 +95,10 @@ impl Environment {
 }
 
 /// An environment with exactly the pinned tools.
-fn environment(python: &str) -> Result<Environment> {
+fn environment(python: &str, name: &str) -> Result<Environment> {
     let requirements = root().join("bindings/python/requirements-dev.txt");
     let wanted = fs::read_to_string(&requirements)?;
-    let environment = Environment(target().join("python"));
+    let environment = Environment(target().join(name));
     let stamp = environment.0.join("requirements-dev.txt");
     if fs::read_to_string(&stamp).is_ok_and(|has| has == wanted) {
         return Ok(environment);
@@ -95,15 +123,15 @@ fn environment(python: &str) -> Result<Environment> {
 }
 
 /// Builds the wheel of a package and puts it into the environment.
-fn install(environment: &Environment, package: &str) -> Result<()> {
-    let wheels = wheels(package);
+fn install(environment: &Environment, package: &str, profile: &str) -> Result<()> {
+    let wheels = wheels(package).join(profile);
     if wheels.exists() {
         fs::remove_dir_all(&wheels)?;
     }
     let mut maturin = environment.tool("maturin");
     // Where the `pyproject.toml` is: it names the crate and its features.
     maturin
-        .args(["build", "--quiet", "--profile", "dev", "--out"])
+        .args(["build", "--quiet", "--profile", profile, "--out"])
         .arg(&wheels)
         .current_dir(root().join(package));
     run(&mut maturin)?;

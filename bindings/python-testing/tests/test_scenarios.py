@@ -269,8 +269,9 @@ async def test_a_followed_conversation_shows_what_comes_while_it_may(ward: Ward)
     await asyncio.wait_for(view.changed(), 20)
     assert [one.text for one in view.messages] == ["look here"]
     await nurse.close()
-    with pytest.raises(StopAsyncIteration):
-        await asyncio.wait_for(anext(view), 20)
+    async with asyncio.timeout(20):
+        async for _ in view:
+            raise AssertionError("a view that is over changes no more")
 
 
 # scenario: errors-by-cause

@@ -17,9 +17,10 @@ Without pytest, ``async with Ward.open(folder) as ward``. The parts alone are :c
 from .box import Clock, FaultPlan, FaultyNetwork, Relay, enroll, found, open_client
 from .condition import Condition
 from .device import Device, Participant, Sent
+from .invitation import Invitation
 from .leaks import Leak
 from .network import PROFILES, Network, Profile
-from .ward import Invitation, Ward
+from .ward import Ward
 
 __all__ = [
     "PROFILES",

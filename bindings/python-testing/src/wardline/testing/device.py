@@ -81,11 +81,14 @@ class Participant:
         return self._reached(message, DeliveryState.READ, "has read")
 
     def joined(self) -> Condition:
-        """A device of this person is in the directory."""
+        """A device of this person is in the directory, and offers the keys that others seal for."""
 
         async def holds() -> bool:
             person = await self._ward.authority.person(self.user)
-            return person is not None and any(one.revoked_at is None for one in person.devices)
+            if person is None or all(one.revoked_at is not None for one in person.devices):
+                return False
+            # Whoever asks for keys too early does not ask again for minutes.
+            return self._ward._uploads() > self._ward._uploads_when_admitted
 
         return Condition(f"{self.name} has joined", holds)
 

@@ -69,7 +69,7 @@ def secrets_of(patient: Patient) -> Iterator[str]:
 
 
 def _patient(resource: Mapping[str, Any]) -> Patient:
-    name = next(iter(resource.get("name", [])), {})
+    name: Mapping[str, Any] = next(iter(resource.get("name", [])), {})
     words = [*name.get("given", []), name.get("family", "")]
     identifiers = [
         PatientIdentifier(one["system"], one["value"])

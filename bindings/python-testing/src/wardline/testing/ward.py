@@ -11,7 +11,6 @@ import os
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from random import Random
@@ -37,6 +36,7 @@ from .assertions import Assertion
 from .box import Clock, Relay, enroll, found
 from .condition import Condition
 from .device import PASSPHRASE, Device, Participant, Sent, recipient_words
+from .invitation import Invitation
 from .network import Network, Profile
 from .timeline import TimeLine, failure_in_words, in_words
 
@@ -48,24 +48,6 @@ MORNING = datetime(2025, 3, 3, 7, 0, tzinfo=timezone.utc)
 ROUND = timedelta(seconds=1)
 #: After so many rounds of every device in which it had nothing to do, nothing will change any more.
 AT_REST = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Invitation:
-    """What an app in another process needs to join the ward."""
-
-    #: Where the relay listens.
-    url: str
-    organization: str
-    #: The hash of the organization's first root document, which an app pins.
-    root: str
-    #: The relay's name.
-    relay: str
-    user: str
-    #: Good for one device.
-    ticket: str = field(repr=False)
-    #: Ask it whether the person has joined, has got or has read a message.
-    person: Participant
 
 
 class Ward:
@@ -97,6 +79,7 @@ class Ward:
         self._url: str | None = None
         self._running_clock: asyncio.Task[None] | None = None
         self._with_guests = False
+        self._uploads_when_admitted = 0
 
     @classmethod
     async def opened(cls, folder: str | os.PathLike[str], *, seed: int | None = None) -> Ward:
@@ -214,9 +197,10 @@ class Ward:
         await self.publish()
         self._note(device.name, "is revoked by the organization")
 
-    async def publish(self) -> None:
-        """Admits every device that waits, and publishes what the organization has changed."""
-        await self.authority.publish(RELAY, self.relay.transport())
+    async def publish(self) -> tuple[str, ...]:
+        """Admits every device that waits, and publishes what the organization has changed. Returns the
+        devices that were admitted."""
+        return (await self.authority.publish(RELAY, self.relay.transport())).admitted
 
     # Apps in other processes.
 
@@ -335,7 +319,9 @@ class Ward:
         if self._running_clock is None:
             self.clock.advance(ROUND)
         if self._with_guests:
-            await self.publish()
+            uploads = self._uploads()
+            if await self.publish():
+                self._uploads_when_admitted = uploads
         moved = False
         for device in self._running():
             device.network._turn()
@@ -384,6 +370,12 @@ class Ward:
                 if one.user == event.user:
                     return f"{words}: {one.state.value}"
         return words
+
+    def _uploads(self) -> int:
+        """How often devices have offered keys at the relay."""
+        line = 'wardline_relay_calls_total{method="UploadKeys",code="ok"} '
+        rows = self.relay.metrics().splitlines()
+        return sum(int(float(row.removeprefix(line))) for row in rows if row.startswith(line))
 
     def _running(self) -> list[Device]:
         return [device for device in self.devices if device.runs]
