@@ -2,7 +2,7 @@
 //!
 //! An [`Ask`] is a call that has not been made: the rounds make it themselves, a host that carries
 //! calls by its own means makes it through [`super::requests`]. Which ask is next depends only on the
-//! state: nothing is sealed before the checkpoint, nobody is sealed for before the head.
+//! state: nothing is sealed or opened before the checkpoint, nobody is sealed for before the head.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -71,6 +71,11 @@ impl Ask {
         }
     }
 
+    /// Whether its answer may move a ratchet or the account.
+    fn moves_ratchets(&self) -> bool {
+        matches!(self, Self::Offer(_) | Self::Claim(_) | Self::Receive(_))
+    }
+
     /// The unsigned call.
     pub(super) fn request(&self) -> Request {
         match self {
@@ -89,9 +94,8 @@ impl Ask {
 impl Client {
     /// The next call of the outgoing way; `None` when there is nothing to ask for and nothing to post.
     pub(super) async fn next_ask(&self) -> Result<Option<Ask>, Error> {
-        if !self.inner.line().checkpoint_confirmed {
-            let counter = self.inner.store.read(ratchets::counter).await?;
-            return Ok(Some(Ask::Checkpoint(v1::CheckpointRequest { counter })));
+        if let Some(ask) = self.checkpoint_ask().await? {
+            return Ok(Some(ask));
         }
         if let Some(ask) = self.head_ask().await? {
             return Ok(Some(ask));
@@ -117,6 +121,16 @@ impl Client {
                 checkpoint,
             })
         }))
+    }
+
+    /// What has to be answered before anything else is asked. To open what came moves ratchets too: each
+    /// batch would hide one step that this store, if it is an old copy, has lost.
+    pub(super) async fn checkpoint_ask(&self) -> Result<Option<Ask>, Error> {
+        if self.inner.line().checkpoint_confirmed {
+            return Ok(None);
+        }
+        let counter = self.inner.store.read(ratchets::counter).await?;
+        Ok(Some(Ask::Checkpoint(v1::CheckpointRequest { counter })))
     }
 
     /// What of the directory is missing: the head, then entries.
@@ -159,6 +173,10 @@ impl Client {
     }
 
     async fn take_in(&self, ask: Ask, answer: Response) -> Result<Answered, Error> {
+        if ask.moves_ratchets() && !self.inner.line().checkpoint_confirmed {
+            // Asked before this store was opened, or taken up again: it will be asked for anew.
+            return Ok(Answered::default());
+        }
         match ask {
             Ask::Checkpoint(asked) => {
                 self.on_checkpoint(asked, decode::<v1::CheckpointRequest>(answer)?)

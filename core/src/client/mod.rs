@@ -94,6 +94,8 @@ struct Unlocked {
 /// What is known about the line to the relay since this open.
 #[derive(Default)]
 struct Line {
+    /// How often the file was taken up again.
+    opened: u64,
     checkpoint_confirmed: bool,
     /// For how long a head counts as the newest after the relay has said so.
     head_refresh: Duration,
@@ -114,6 +116,19 @@ struct Line {
     /// Calls that a host carries, by number.
     asks: BTreeMap<u64, asks::Ask>,
     asked: u64,
+}
+
+impl Line {
+    /// Forgets what was known about the file that was let go of; the relay is asked again.
+    fn open_again(&mut self) {
+        *self = Self {
+            opened: self.opened.wrapping_add(1),
+            head_hint: self.head_hint,
+            revocation_told: self.revocation_told,
+            asked: self.asked,
+            ..Self::default()
+        };
+    }
 }
 
 impl Client {
@@ -250,6 +265,8 @@ impl Client {
 
     /// Takes up the files again after [`Client::suspend`].
     pub async fn resume(&self) -> Result<(), Error> {
+        // While nobody held the file, a copy may have been put in its place.
+        self.inner.line().open_again();
         self.inner.store.resume().await?;
         if let Some(unlocked) = self.inner.unlocked() {
             blocking(move || Ok(unlocked.search.resume(unlocked.keys.search())?)).await?;

@@ -32,14 +32,20 @@ pub struct RequestId {
 
 impl Client {
     /// What to ask the relay now: at most one call of the outgoing way (what comes after it depends on
-    /// its answer), one to acknowledge, and one to fetch. Empty it is only when the client is closed.
+    /// its answer), one to acknowledge, and one to fetch. After an open or a resume it is a single call
+    /// first, which finds out whether this store is an old copy.
     pub async fn pending_requests(&self) -> Result<Vec<PendingRequest>, Error> {
-        let outgoing = self.next_ask().await?;
-        let acknowledge = self.inner.line().acknowledge.clone().map(Ask::Acknowledge);
-        let receive = self.receive_ask(Duration::ZERO).await?;
-        [outgoing, acknowledge, Some(receive)]
-            .into_iter()
-            .flatten()
+        let asks = match self.checkpoint_ask().await? {
+            Some(checkpoint) => vec![checkpoint],
+            None => {
+                let outgoing = self.next_ask().await?;
+                let acknowledge = self.inner.line().acknowledge.clone().map(Ask::Acknowledge);
+                let receive = self.receive_ask(Duration::ZERO).await?;
+                let asks = [outgoing, acknowledge, Some(receive)];
+                asks.into_iter().flatten().collect()
+            }
+        };
+        asks.into_iter()
             .map(|ask| {
                 let request = self.sign(&ask)?;
                 let mut line = self.inner.line();

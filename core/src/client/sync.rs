@@ -173,6 +173,9 @@ impl Client {
     /// Fetches once, deals with what came and acknowledges it.
     async fn receive_round(&self, wait: Duration) -> Result<Answered, Error> {
         let _one_at_a_time = self.inner.incoming.lock().await;
+        while let Some(checkpoint) = self.checkpoint_ask().await? {
+            self.make(checkpoint).await?;
+        }
         let ask = self.receive_ask(wait).await?;
         let mut answered = self.make(ask).await?;
         for _ in 0..MOST_DIRECTORY_ROUNDS {
@@ -207,11 +210,16 @@ impl Client {
 
     /// Makes a call and takes in its answer.
     async fn make(&self, ask: Ask) -> Result<Answered, Error> {
+        let opened = self.inner.line().opened;
         let request = self.sign(&ask)?;
         let kind = ask.kind();
         kind.before();
         let answer = self.carry(request).await?;
         kind.after();
+        if self.inner.line().opened != opened {
+            // The file may be another one since: what the old one asked for is asked for anew.
+            return Ok(Answered::default());
+        }
         self.answered(ask, answer).await
     }
 

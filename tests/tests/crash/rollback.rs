@@ -1,8 +1,17 @@
 //! A store that goes back in time: restored from a copy, or living on in two copies.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
+use async_trait::async_trait;
 use wardline::{Client, Event, Recipient, vault::Passphrase};
+use wardline_org::{Request, Response, Transport, TransportError};
 use wardline_tests::{Faults, Phone, Ward, settle, text};
 
 /// A nurse and a doctor who have written to each other.
@@ -32,6 +41,14 @@ impl Acquainted {
 
     async fn nurse_says(&self, number: usize) {
         say(&self.nurse, "DR-1", number).await;
+    }
+
+    /// The nurse's device moves on by one step, and a message for it waits at the relay.
+    async fn loses_one_step(&self) {
+        self.nurse_says(2).await;
+        self.nurse.client.sync_once().await.unwrap();
+        self.doctor_says(3).await;
+        self.doctor.client.sync_once().await.unwrap();
     }
 
     async fn doctor_says(&self, number: usize) {
@@ -145,6 +162,70 @@ async fn what_was_sealed_in_the_copy_is_shown_once_though_it_had_left_before() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_restored_copy_is_noticed_though_a_host_fetches_first() {
+    let mut ward = Acquainted::meet().await;
+    let copy = ward.copy().await;
+    ward.loses_one_step().await;
+    ward.restore(copy.path()).await;
+    ward.nurse.faults.cut();
+    carry_last_first(&ward.ward, &ward.nurse).await;
+    ward.nurse.faults.mend();
+    assert_eq!(rollbacks(&ward.nurse).await, 1);
+    ward.both_ways(4).await;
+    assert!(ward.doctor.refusals().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restored_copy_is_noticed_though_only_the_incoming_way_gets_through() {
+    let mut ward = Acquainted::meet().await;
+    let copy = ward.copy().await;
+    ward.loses_one_step().await;
+    ward.restore(copy.path()).await;
+    let client = ward.nurse.client.clone();
+    client.close().await.unwrap();
+    let line = Arc::new(HeldUp::new(Arc::new(ward.ward.relay().local())));
+    let config = ward
+        .ward
+        .config(&ward.nurse.folder, Arc::clone(&line) as Arc<_>);
+    let client = Client::open(config).await.unwrap();
+    client.start().unwrap();
+    for _ in 0..1000 {
+        if line.is_done() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    client.close().await.unwrap();
+    ward.nurse = open(&ward.ward, &ward.nurse.folder.clone(), &ward.nurse).await;
+    assert_eq!(rollbacks(&ward.nurse).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_put_in_place_while_suspended_is_noticed() {
+    let mut ward = Acquainted::meet().await;
+    let copy = ward.copy().await;
+    ward.loses_one_step().await;
+    ward.nurse.client.suspend().await.unwrap();
+    for entry in std::fs::read_dir(&ward.nurse.folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_owned();
+        if name.to_string_lossy().starts_with("store.db") {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+    std::fs::copy(
+        copy.path().join("store.db"),
+        ward.nurse.folder.join("store.db"),
+    )
+    .unwrap();
+    ward.nurse.client.resume().await.unwrap();
+    let asks = ward.nurse.client.pending_requests().await.unwrap();
+    assert!(asks[0].id.to_string().starts_with("checkpoint-"));
+    ward.nurse.client.sync_once().await.unwrap();
+    assert_eq!(rollbacks(&ward.nurse).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_copied_device_is_noticed_when_both_copies_are_used_in_turn() {
     let mut ward = Acquainted::meet().await;
     ward.nurse.client.close().await.unwrap();
@@ -171,6 +252,59 @@ async fn a_copied_device_is_noticed_when_both_copies_are_used_in_turn() {
     assert_eq!(told, [0, 1, 1, 1, 1]);
     let shown = ward.doctor.texts(ward.doctor.with("NS-1")).await;
     assert_eq!(shown.len(), number);
+}
+
+/// Carries whatever is pending, what is offered last first.
+async fn carry_last_first(ward: &Ward, phone: &Phone) {
+    let transport = ward.relay().local();
+    for _ in 0..8 {
+        let pending = phone.client.pending_requests().await.unwrap();
+        for pending in pending.into_iter().rev() {
+            let answer = transport.call(pending.request).await.unwrap();
+            phone.client.complete(pending.id, answer).await.unwrap();
+        }
+    }
+}
+
+/// A line on which the first checkpoints do not get through.
+struct HeldUp {
+    relay: Arc<dyn Transport>,
+    held_up: AtomicUsize,
+    checked: AtomicBool,
+    fetched: AtomicBool,
+}
+
+impl HeldUp {
+    fn new(relay: Arc<dyn Transport>) -> Self {
+        Self {
+            relay,
+            held_up: AtomicUsize::new(0),
+            checked: AtomicBool::new(false),
+            fetched: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether the checkpoint got through and something was fetched, whichever came first.
+    fn is_done(&self) -> bool {
+        self.checked.load(Ordering::SeqCst) && self.fetched.load(Ordering::SeqCst)
+    }
+}
+
+#[async_trait]
+impl Transport for HeldUp {
+    async fn call(&self, request: Request) -> Result<Response, TransportError> {
+        let method = request.path.rsplit('/').next().unwrap().to_owned();
+        if method == "Checkpoint" && self.held_up.fetch_add(1, Ordering::SeqCst) < 3 {
+            return Err(TransportError::Unreachable);
+        }
+        let answer = self.relay.call(request).await?;
+        match method.as_str() {
+            "Checkpoint" => self.checked.store(true, Ordering::SeqCst),
+            "Acknowledge" => self.fetched.store(true, Ordering::SeqCst),
+            _ => {}
+        }
+        Ok(answer)
+    }
 }
 
 async fn say(phone: &Phone, person: &str, number: usize) {

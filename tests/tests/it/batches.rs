@@ -130,6 +130,15 @@ impl Waiting {
     }
 }
 
+/// Answers the first question of a client as a relay does that knows of no later state of its store.
+async fn is_no_old_copy(client: &Client) {
+    let checkpoint = client.pending_requests().await.unwrap().remove(0);
+    let asked = v1::CheckpointRequest::decode(checkpoint.request.body).unwrap();
+    let highest = asked.counter;
+    let answer = Response::ok(&v1::CheckpointResponse { highest });
+    client.complete(checkpoint.id, answer).await.unwrap();
+}
+
 /// A copy of a device's files, opened.
 struct Copied {
     folder: tempfile::TempDir,
@@ -146,12 +155,14 @@ impl Copied {
             copy_folder(&from, &folder.path().join(part));
         }
         let client = open(&folder.path().join("phone"), ward).await;
+        is_no_old_copy(&client).await;
         Self { folder, client }
     }
 
     async fn reopened(self, ward: &Ward) -> Self {
         self.client.close().await.unwrap();
         let client = open(&self.folder.path().join("phone"), ward).await;
+        is_no_old_copy(&client).await;
         Self { client, ..self }
     }
 

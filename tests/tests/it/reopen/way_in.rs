@@ -6,6 +6,7 @@ use std::{
 };
 
 use wardline::{DeliveryState, Draft, Patient, PatientIdentifier, testing};
+use wardline_org::Transport as _;
 use wardline_proto::{Message, v1};
 use wardline_tests::{Ward, settle, text};
 
@@ -84,6 +85,10 @@ pub(super) async fn mailbox(table: &str) {
     let before = asked(doctor.client.pending_requests().await.unwrap());
     assert!(before.after > 0);
     let doctor = cold(&ward, doctor, table).await;
+    let checkpoint = doctor.client.pending_requests().await.unwrap().remove(0);
+    let relay = ward.relay().local();
+    let answer = relay.call(checkpoint.request).await.unwrap();
+    doctor.client.complete(checkpoint.id, answer).await.unwrap();
     assert_eq!(
         asked(doctor.client.pending_requests().await.unwrap()),
         before
