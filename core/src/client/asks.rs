@@ -240,7 +240,7 @@ impl Client {
         let request = self
             .look(|view| Ok(view.memory.directory.trust(view.connection)?.request()))
             .await?;
-        self.inner.line().head_asked_at = self.inner.clock.monotonic();
+        self.inner.line().head_asked_at = Some(self.inner.clock.monotonic());
         Ok(Some(Ask::Head(request)))
     }
 
@@ -324,7 +324,8 @@ impl Client {
         match accepted {
             Ok((version, refresh)) => {
                 let mut line = self.inner.line();
-                line.head_confirmed_at = Some(line.head_asked_at);
+                // Unknown when an earlier process has asked: then it is asked for again.
+                line.head_confirmed_at = line.head_asked_at;
                 line.head_refresh = refresh;
                 // A hint is a hint: what the relay proves is what there is.
                 line.head_hint = version;

@@ -19,7 +19,7 @@ mod requests;
 mod sync;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{HashMap, VecDeque},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
     time::Duration,
@@ -110,12 +110,11 @@ struct Line {
     /// Envelopes that did not open, and how often they have been fetched.
     doubts: HashMap<u64, u32>,
     /// When the head was last asked for, by the monotonic clock.
-    head_asked_at: Duration,
+    head_asked_at: Option<Duration>,
     /// What has been dealt with and not acknowledged.
     acknowledge: Option<v1::AcknowledgeRequest>,
-    /// Calls that a host carries, by number.
-    asks: BTreeMap<u64, asks::Ask>,
-    asked: u64,
+    /// Calls that a host carries, the oldest first.
+    asks: VecDeque<(RequestId, asks::Ask)>,
 }
 
 impl Line {
@@ -125,7 +124,6 @@ impl Line {
             opened: self.opened.wrapping_add(1),
             head_hint: self.head_hint,
             revocation_told: self.revocation_told,
-            asked: self.asked,
             ..Self::default()
         };
     }

@@ -27,6 +27,7 @@ pub struct PendingRequest {
 pub struct RequestId {
     /// What was asked, so that an answer makes sense to a process that did not ask.
     kind: Call,
+    /// Drawn at random: answers to an earlier process come to this one.
     number: u64,
 }
 
@@ -48,16 +49,12 @@ impl Client {
         asks.into_iter()
             .map(|ask| {
                 let request = self.sign(&ask)?;
+                let id = RequestId::draw(ask.kind())?;
                 let mut line = self.inner.line();
-                line.asked = line.asked.wrapping_add(1);
-                let id = RequestId {
-                    kind: ask.kind(),
-                    number: line.asked,
-                };
                 if line.asks.len() >= MOST_REMEMBERED {
-                    line.asks.pop_first();
+                    line.asks.pop_front();
                 }
-                line.asks.insert(id.number, ask);
+                line.asks.push_back((id, ask));
                 Ok(PendingRequest { id, request })
             })
             .collect()
@@ -67,22 +64,32 @@ impl Client {
     /// or made too long ago to remember, counts where the answer says everything (what was sent, what
     /// came); otherwise it is passed over and the call will be asked for again.
     pub async fn complete(&self, id: RequestId, answer: Response) -> Result<(), Error> {
-        let remembered = self
-            .inner
-            .line()
-            .asks
-            .remove(&id.number)
-            .filter(|ask| ask.kind() == id.kind);
+        let remembered = {
+            let mut line = self.inner.line();
+            let place = line.asks.iter().position(|(asked, _)| *asked == id);
+            place.and_then(|place| line.asks.remove(place))
+        };
         let ask = match (remembered, id.kind) {
-            (Some(ask), _) => ask,
-            (None, Call::Checkpoint) => Ask::Checkpoint(v1::CheckpointRequest::default()),
+            (Some((_, ask)), _) => ask,
             (None, Call::Head) => Ask::Head(v1::HeadRequest::default()),
             (None, Call::Send) => Ask::Send(v1::SendRequest::default()),
             (None, Call::Receive) => Ask::Receive(v1::ReceiveRequest::default()),
+            // What the relay knew of a store that was opened earlier says nothing of this one.
+            (None, Call::Checkpoint) => return Ok(()),
             (None, Call::Acknowledge | Call::Offer | Call::Entries | Call::Claim) => return Ok(()),
         };
         self.answered(ask, answer).await?;
         Ok(())
+    }
+}
+
+impl RequestId {
+    fn draw(kind: Call) -> Result<Self, Error> {
+        let mut number = [0; 8];
+        getrandom::fill(&mut number)?;
+        // Hosts keep it in whole numbers with a sign, too.
+        let number = u64::from_be_bytes(number) >> 1;
+        Ok(Self { kind, number })
     }
 }
 

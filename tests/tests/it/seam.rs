@@ -69,3 +69,28 @@ async fn an_upload_that_outlives_the_process_is_completed_by_the_next() {
     doctor.client.sync_once().await.unwrap();
     assert_eq!(doctor.texts(doctor.with("NS-1")).await, [text(1), text(2)]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_to_an_earlier_process_is_not_taken_for_an_answer_to_this_one() {
+    let mut ward = Ward::open(&["NS-1", "DR-1"]).await;
+    let nurse = ward.phone("NS-1").await;
+    let mut earlier = nurse.client.pending_requests().await.unwrap();
+    let earlier = earlier.remove(0);
+    assert!(earlier.id.to_string().starts_with("checkpoint-"));
+    let answer = ward.relay().local().call(earlier.request).await.unwrap();
+    let nurse = ward.reopen(nurse).await;
+    let now = nurse.client.pending_requests().await.unwrap();
+    assert_ne!(now[0].id, earlier.id);
+    nurse.client.complete(earlier.id, answer).await.unwrap();
+    let again = nurse.client.pending_requests().await.unwrap();
+    assert!(again[0].id.to_string().starts_with("checkpoint-"));
+    let mut ids: Vec<RequestId> = Vec::new();
+    for _ in 0..100 {
+        let pending = nurse.client.pending_requests().await.unwrap();
+        ids.extend(pending.iter().map(|pending| pending.id));
+    }
+    let mut once = ids.clone();
+    once.sort_unstable();
+    once.dedup();
+    assert_eq!(once.len(), ids.len());
+}
