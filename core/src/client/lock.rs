@@ -1,6 +1,6 @@
 //! Who may read: unlock, lock, passphrase, presence, inbox key.
 
-use std::sync::PoisonError;
+use std::sync::{PoisonError, atomic::Ordering};
 
 use super::{Client, blocking};
 use crate::{
@@ -18,12 +18,14 @@ impl Client {
     /// brought up to date by the next search.
     ///
     /// # Errors
-    /// [`VaultError::WrongPassphrase`] with the attempts so far. Whatever the error, the client is locked.
+    /// [`VaultError::WrongPassphrase`] with the attempts so far; [`Error::Locked`] when [`Client::lock`]
+    /// was called meanwhile. Whatever the error, the client is locked.
     pub async fn unlock(&self, passphrase: Passphrase) -> Result<u32, Error> {
+        let locks = self.inner.locks();
         let client = self.clone();
         let unlocked = blocking(move || Ok(client.inner.vault.unlock(&passphrase)?)).await;
         let unlocked = self.note_wrong(unlocked).await?;
-        self.read_with(unlocked.keys).await?;
+        self.read_with(unlocked.keys, locks).await?;
         Ok(unlocked.failed_attempts)
     }
 
@@ -32,11 +34,12 @@ impl Client {
     ///
     /// # Errors
     /// [`VaultError::PresenceOff`]; the platform's refusal, also when somebody enrolled another finger
-    /// since: ask for the passphrase then.
+    /// since: ask for the passphrase then. [`Error::Locked`] when [`Client::lock`] was called meanwhile.
     pub async fn unlock_by_presence(&self) -> Result<(), Error> {
+        let locks = self.inner.locks();
         let client = self.clone();
         let keys = blocking(move || Ok(client.inner.vault.unlock_by_presence()?)).await?;
-        self.read_with(keys).await
+        self.read_with(keys, locks).await
     }
 
     /// Lets presence open what a person reads from now on, besides the passphrase.
@@ -77,9 +80,9 @@ impl Client {
         outcome
     }
 
-    async fn read_with(&self, keys: ReadingKeys) -> Result<(), Error> {
+    async fn read_with(&self, keys: ReadingKeys, locks: u64) -> Result<(), Error> {
         let client = self.clone();
-        blocking(move || client.inner.hold(keys)).await?;
+        blocking(move || client.inner.hold(keys, locks)).await?;
         let noted = self.step(Commit::Unlock, |step| {
             step.outgoing_changed();
             step.audit(Action::Unlocked, &[])
@@ -100,11 +103,15 @@ impl Client {
     /// Drops the reading keys and closes the search index. Receiving goes on. Views that show texts
     /// are told, and drop theirs when they are asked for changes.
     pub fn lock(&self) {
-        *self
+        let mut unlocked = self
             .inner
             .unlocked
             .write()
-            .unwrap_or_else(PoisonError::into_inner) = None;
+            .unwrap_or_else(PoisonError::into_inner);
+        *unlocked = None;
+        // An unlock that is under way comes to nothing.
+        self.inner.locks.fetch_add(1, Ordering::SeqCst);
+        drop(unlocked);
         self.inner.announce_everything();
     }
 

@@ -21,7 +21,10 @@ mod sync;
 use std::{
     collections::{HashMap, VecDeque},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -70,6 +73,8 @@ struct Inner {
     identity: DeviceIdentity,
     reading_public: ReadingPublicKey,
     unlocked: RwLock<Option<Unlocked>>,
+    /// How often it was locked; changes only while `unlocked` is held for writing.
+    locks: AtomicU64,
     calls: CallSigner,
     transport: Arc<dyn Transport>,
     runtime: Option<Handle>,
@@ -184,7 +189,8 @@ impl Client {
             client.write_identity(&config, label).await?;
         }
         let keeper = client.clone();
-        blocking(move || keeper.inner.hold(keys)).await?;
+        let locks = client.inner.locks();
+        blocking(move || keeper.inner.hold(keys, locks)).await?;
         client.request_listing(ticket).await?;
         Ok(client)
     }
@@ -446,6 +452,7 @@ impl Inner {
             identity,
             reading_public,
             unlocked: RwLock::new(None),
+            locks: AtomicU64::new(0),
             transport: Arc::clone(&config.transport),
             runtime: config.runtime.clone(),
             clock: Arc::clone(&config.clock),
@@ -495,17 +502,27 @@ impl Inner {
         Ok(())
     }
 
-    /// Holds the reading keys and opens the search index, until the lock.
-    fn hold(&self, keys: ReadingKeys) -> Result<(), Error> {
+    /// How often the client was locked. Read before the keys are asked for.
+    fn locks(&self) -> u64 {
+        self.locks.load(Ordering::SeqCst)
+    }
+
+    /// Holds the reading keys and opens the search index, until the lock. Refuses when it was locked
+    /// since `locks` was read: whoever locks a phone while a passphrase is tried wants it locked.
+    fn hold(&self, keys: ReadingKeys, locks: u64) -> Result<(), Error> {
         let search = SearchIndex::open(&self.folder, keys.search())?;
         let unlocked = Unlocked {
             keys: Arc::new(keys),
             search: Arc::new(search),
         };
-        *self
+        let mut held = self
             .unlocked
             .write()
-            .unwrap_or_else(PoisonError::into_inner) = Some(unlocked);
+            .unwrap_or_else(PoisonError::into_inner);
+        if self.locks() != locks {
+            return Err(Error::Locked);
+        }
+        *held = Some(unlocked);
         Ok(())
     }
 }

@@ -4,6 +4,7 @@ mod at_rest;
 mod batches;
 mod canary;
 mod conversations;
+mod custody;
 mod delivery;
 mod directory;
 mod fuzz;

@@ -1,0 +1,80 @@
+//! Who holds which key while two things happen at once: a lock during an unlock, an end during a change
+//! of key.
+
+use std::sync::{Arc, Mutex};
+
+use wardline::{
+    Client, Config,
+    vault::{FileKeyStore, KeyPurpose, KeyStore, KeyStoreError},
+};
+use wardline_tests::{Phone, Ward, passphrase};
+
+/// A key store that does something whenever it is asked for the reading key.
+struct Interrupting {
+    keys: FileKeyStore,
+    meanwhile: Mutex<Option<Client>>,
+}
+
+impl KeyStore for Interrupting {
+    fn wrap(&self, purpose: KeyPurpose, secret: &[u8]) -> Result<Vec<u8>, KeyStoreError> {
+        self.keys.wrap(purpose, secret)
+    }
+
+    fn open(
+        &self,
+        purpose: KeyPurpose,
+        wrapped: &[u8],
+    ) -> Result<wardline::vault::Zeroizing<Vec<u8>>, KeyStoreError> {
+        if purpose != KeyPurpose::Inbox
+            && let Some(client) = self.meanwhile.lock().unwrap().as_ref()
+        {
+            client.lock();
+        }
+        self.keys.open(purpose, wrapped)
+    }
+
+    fn erase(&self, purpose: KeyPurpose) -> Result<(), KeyStoreError> {
+        self.keys.erase(purpose)
+    }
+
+    fn attempts(&self) -> Result<u32, KeyStoreError> {
+        self.keys.attempts()
+    }
+
+    fn count_attempt(&self) -> Result<u32, KeyStoreError> {
+        self.keys.count_attempt()
+    }
+
+    fn reset_attempts(&self) -> Result<(), KeyStoreError> {
+        self.keys.reset_attempts()
+    }
+}
+
+fn config(ward: &Ward, phone: &Phone) -> Config {
+    ward.config(&phone.folder, Arc::clone(&phone.faults) as _)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_during_an_unlock_leaves_the_client_locked() {
+    let mut ward = Ward::open(&["NS-1"]).await;
+    let nurse = ward.phone("NS-1").await;
+    nurse.client.allow_presence(passphrase()).await.unwrap();
+    nurse.client.close().await.unwrap();
+    let keys = Arc::new(Interrupting {
+        keys: FileKeyStore::open(nurse.folder.with_extension("keys")).unwrap(),
+        meanwhile: Mutex::new(None),
+    });
+    let mut config = config(&ward, &nurse);
+    config.key_store = Arc::clone(&keys) as _;
+    let client = Client::open(config).await.unwrap();
+    *keys.meanwhile.lock().unwrap() = Some(client.clone());
+    let refused = client.unlock(passphrase()).await.unwrap_err();
+    assert_eq!(refused.code(), "WL-LOCKED");
+    assert!(client.is_locked());
+    let refused = client.unlock_by_presence().await.unwrap_err();
+    assert_eq!(refused.code(), "WL-LOCKED");
+    assert!(client.is_locked());
+    *keys.meanwhile.lock().unwrap() = None;
+    client.unlock(passphrase()).await.unwrap();
+    assert!(!client.is_locked());
+}
