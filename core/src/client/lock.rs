@@ -1,13 +1,20 @@
 //! Who may read: unlock, lock, passphrase, presence, inbox key.
 
-use std::sync::{PoisonError, atomic::Ordering};
+use std::{
+    path::Path,
+    sync::{PoisonError, atomic::Ordering},
+};
 
 use super::{Client, blocking};
 use crate::{
     audit::Action,
-    engine::points::{Beside, Commit},
+    engine::{
+        Memory,
+        points::{Beside, Commit},
+    },
     error::Error,
-    vault::{Argon2Params, InboxSlot, Passphrase, ReadingKeys, VaultError},
+    store::{self, Store},
+    vault::{Argon2Params, InboxKeys, Passphrase, ReadingKeys, Vault, VaultError},
 };
 
 impl Client {
@@ -137,22 +144,40 @@ impl Client {
     /// Encrypts the store anew under a new inbox key. A process killed meanwhile opens again with
     /// whichever key the file then has.
     pub async fn rekey(&self) -> Result<(), Error> {
-        let client = self.clone();
-        let key = blocking(move || Ok(client.inner.vault.stage_inbox_key()?)).await?;
-        Beside::Rekey.before();
-        let done = self.inner.store.rekey(key).await;
-        Beside::Rekey.after();
-        let slot = if done.is_ok() {
-            InboxSlot::Staged
-        } else {
-            InboxSlot::Current
-        };
-        let client = self.clone();
-        blocking(move || Ok(client.inner.vault.settle_inbox_key(slot)?)).await?;
-        done?;
+        let (staging, settling) = (self.clone(), self.clone());
+        let changed = self.inner.store.rekey(
+            move || -> Result<_, Error> {
+                let key = staging.inner.vault.stage_inbox_key()?;
+                Beside::Rekey.before();
+                Ok(key)
+            },
+            move |slot| {
+                Beside::Rekey.after();
+                Ok(settling.inner.vault.settle_inbox_key(slot)?)
+            },
+        );
+        changed.await?;
         self.step(Commit::Access, |step| {
             step.audit(Action::InboxKeyChanged, &[])
         })
         .await
     }
+}
+
+/// The keys of a locked device, once it is decided which one the store opens with: a change of it may
+/// have been cut short, or be under way in another process. That one holds the store's file from the
+/// first step to the last, so this waits for it.
+pub(super) fn settled_keys(vault: &Vault, folder: &Path) -> Result<InboxKeys, Error> {
+    let keys = vault.open()?;
+    if keys.staged.is_none() || !Store::<Memory>::exists(folder)? {
+        return Ok(keys);
+    }
+    let _held = store::hold(folder)?;
+    let keys = vault.open()?;
+    let Some(staged) = &keys.staged else {
+        return Ok(keys);
+    };
+    let slot = store::fitting(folder, &keys.store, staged)?;
+    vault.settle_inbox_key(slot)?;
+    Ok(vault.open()?)
 }

@@ -57,7 +57,7 @@ use crate::{
     error::Error,
     session::identity::DeviceIdentity,
     store::{Store, StoreError, search::SearchIndex},
-    vault::{InboxSlot, KeyStore, Passphrase, ReadingKeys, ReadingPublicKey, Vault},
+    vault::{KeyStore, Passphrase, ReadingKeys, ReadingPublicKey, Vault},
 };
 
 /// One device of one person. Cloning shares it.
@@ -160,7 +160,7 @@ impl Client {
             let vault = Vault::at(&config.folder, Arc::clone(&config.key_store));
             let begun = vault.exists()?;
             let (inbox, made) = if begun {
-                (vault.open()?, None)
+                (lock::settled_keys(&vault, &config.folder)?, None)
             } else {
                 Beside::Vault.before();
                 let (inbox, reading) = vault.create(&passphrase, config.passphrase_cost)?;
@@ -207,34 +207,26 @@ impl Client {
             if !vault.exists()? {
                 return Err(Error::NotEnrolled);
             }
-            let inbox = vault.open()?;
+            let mut inbox = lock::settled_keys(&vault, &config.folder)?;
             if !Store::<Memory>::exists(&config.folder)? {
                 return Err(Error::NotEnrolled);
             }
             let (changes, _) = broadcast::channel(CHANGES_KEPT);
-            let open = |key| Store::open(&config.folder, key, Memory::new(changes.clone()));
-            let store = match (open(inbox.store), inbox.staged) {
-                (Ok(store), None) => store,
-                (Ok(store), Some(_)) => {
-                    vault.settle_inbox_key(InboxSlot::Current)?;
-                    store
-                }
-                // A change of the key was cut short after the file had been rewritten.
-                (Err(StoreError::WrongKey), Some(staged)) => {
-                    let store = open(staged)?;
-                    vault.settle_inbox_key(InboxSlot::Staged)?;
-                    store
-                }
-                (Err(error), _) => return Err(error.into()),
+            let open = |key| -> Result<_, Error> {
+                let store = Store::open(&config.folder, key, Memory::new(changes.clone()))?;
+                let identity = store.read_blocking(load_identity)?;
+                Ok((store, identity))
             };
-            let identity = store.read_blocking(load_identity)?;
+            let mut opened = open(inbox.store);
+            if matches!(opened, Err(Error::Store(_))) {
+                // Another process may have changed the key since the vault was read.
+                inbox = lock::settled_keys(&vault, &config.folder)?;
+                opened = open(inbox.store);
+            }
+            let (store, identity) = opened?;
+            let reading = inbox.reading;
             Ok(Inner::new(
-                &config,
-                store,
-                vault,
-                identity,
-                inbox.reading,
-                changes,
+                &config, store, vault, identity, reading, changes,
             ))
         })
         .await?;

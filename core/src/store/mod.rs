@@ -18,11 +18,14 @@ use std::{
 };
 
 use rusqlite::{Connection, OpenFlags};
-use wardline_sqlite::{Companion, FileLock, Readers, Work, Writer};
+use wardline_sqlite::{Companion, FileLock, Held, Readers, Work, Writer};
 
 pub use error::StoreError;
 
-use crate::{blocking::blocking, vault::DatabaseKey};
+use crate::{
+    blocking::blocking,
+    vault::{DatabaseKey, InboxSlot},
+};
 
 /// The open database, with the writer's companion of type `C`. Cloning shares it.
 #[derive(Debug)]
@@ -127,16 +130,57 @@ impl<C: Companion> Store<C> {
         Ok(self.writer.close().await?)
     }
 
-    /// Encrypts the whole file anew under `key`.
+    /// Encrypts the whole file anew under the key that `stage` answers, and tells `settle` with which
+    /// key the file opens then, whatever the rewriting answered. It is not called when neither does, or
+    /// when that cannot be told.
     ///
     /// SQLCipher rewrites every page in one transaction: a process killed meanwhile leaves the old
-    /// key valid. The caller keeps both keys until this has answered.
-    pub(crate) async fn rekey(&self, key: DatabaseKey) -> Result<(), StoreError> {
+    /// key valid. No other process decides on a key meanwhile ([`hold`]).
+    pub(crate) async fn rekey<E>(
+        &self,
+        stage: impl FnOnce() -> Result<DatabaseKey, E> + Send + 'static,
+        settle: impl FnOnce(InboxSlot) -> Result<(), E> + Send + 'static,
+    ) -> Result<(), E>
+    where
+        E: From<StoreError> + From<wardline_sqlite::Error> + Send + 'static,
+    {
         self.suspend().await?;
         let file = Arc::clone(&self.file);
-        let done = blocking(move || file.rekey(key)).await;
-        self.resume().await?;
-        done
+        let changed = blocking(move || file.rekey(stage, settle)).await;
+        // Whether the file can be taken up again says nothing of its key.
+        let resumed = self.resume().await;
+        changed?;
+        Ok(resumed?)
+    }
+}
+
+/// Holds the store's file against every process that writes it or changes its key.
+pub(crate) fn hold(folder: &Path) -> Result<Held, StoreError> {
+    Ok(FileLock::new(folder.join(LOCK_NAME)).hold()?)
+}
+
+/// Which of two keys opens the store in `folder`.
+pub(crate) fn fitting(
+    folder: &Path,
+    current: &DatabaseKey,
+    staged: &DatabaseKey,
+) -> Result<InboxSlot, StoreError> {
+    slot_of(&folder.join(FILE_NAME), current, staged)
+}
+
+fn slot_of(
+    path: &Path,
+    current: &DatabaseKey,
+    staged: &DatabaseKey,
+) -> Result<InboxSlot, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    match cipher::open(path, flags, current) {
+        Ok(_) => Ok(InboxSlot::Current),
+        Err(StoreError::WrongKey) => {
+            cipher::open(path, flags, staged)?;
+            Ok(InboxSlot::Staged)
+        }
+        Err(doubt) => Err(doubt),
     }
 }
 
@@ -179,12 +223,34 @@ impl StoreFile {
         cipher::open(&self.path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX, &key)
     }
 
-    fn rekey(&self, key: DatabaseKey) -> Result<(), StoreError> {
-        let _held = self.lock.hold()?;
+    fn rekey<E: From<StoreError>>(
+        &self,
+        stage: impl FnOnce() -> Result<DatabaseKey, E>,
+        settle: impl FnOnce(InboxSlot) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let _held = self.lock.hold().map_err(StoreError::from)?;
+        let staged = stage()?;
+        let rewritten = self.rewrite(&staged);
+        let slot = {
+            let current = self.key.read().unwrap_or_else(PoisonError::into_inner);
+            slot_of(&self.path, &current, &staged)
+        };
+        match (slot, rewritten) {
+            (Ok(InboxSlot::Staged), _) => {
+                *self.key.write().unwrap_or_else(PoisonError::into_inner) = staged;
+                settle(InboxSlot::Staged)
+            }
+            (Ok(InboxSlot::Current), rewritten) => {
+                settle(InboxSlot::Current)?;
+                Ok(rewritten?)
+            }
+            (Err(_), Err(error)) | (Err(error), Ok(())) => Err(error.into()),
+        }
+    }
+
+    fn rewrite(&self, key: &DatabaseKey) -> Result<(), StoreError> {
         let connection = self.open(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        cipher::rekey(&connection, &key)?;
-        *self.key.write().unwrap_or_else(PoisonError::into_inner) = key;
-        Ok(())
+        cipher::rekey(&connection, key)
     }
 }
 

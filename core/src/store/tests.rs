@@ -109,7 +109,10 @@ async fn rekeyed_opens_with_the_new_key_only() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(&dir, 1).unwrap();
     plant(&store).await;
-    store.rekey(key(2)).await.unwrap();
+    store
+        .rekey(|| Ok::<_, StoreError>(key(2)), |_| Ok(()))
+        .await
+        .unwrap();
     assert_eq!(planted(&store).await.unwrap(), b"PLANTED-CANARY");
     store.close().await.unwrap();
     drop(store);

@@ -1,7 +1,11 @@
 //! Who holds which key while two things happen at once: a lock during an unlock, an end during a change
 //! of key.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    fs::File,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use wardline::{
     Client, Config,
@@ -54,6 +58,12 @@ fn config(ward: &Ward, phone: &Phone) -> Config {
     ward.config(&phone.folder, Arc::clone(&phone.faults) as _)
 }
 
+async fn opens(ward: &Ward, phone: &Phone) -> Client {
+    let client = Client::open(config(ward, phone)).await.unwrap();
+    client.unlock(passphrase()).await.unwrap();
+    client
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lock_during_an_unlock_leaves_the_client_locked() {
     let mut ward = Ward::open(&["NS-1"]).await;
@@ -77,4 +87,58 @@ async fn a_lock_during_an_unlock_leaves_the_client_locked() {
     *keys.meanwhile.lock().unwrap() = None;
     client.unlock(passphrase()).await.unwrap();
     assert!(!client.is_locked());
+}
+
+/// Holds up whoever wants to write the store, as another process does.
+fn hold(phone: &Phone) -> File {
+    let held = File::open(phone.folder.join("store.lock")).unwrap();
+    held.lock().unwrap();
+    held
+}
+
+async fn until_suspended(client: &Client) {
+    for _ in 0..1000 {
+        if client.check_audit().await.is_err() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    panic!("the change of key did not begin");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_closed_during_a_change_of_key_opens_again() {
+    let mut ward = Ward::open(&["NS-1"]).await;
+    let nurse = ward.phone("NS-1").await;
+    let held = hold(&nurse);
+    let changing = nurse.client.clone();
+    let changed = tokio::spawn(async move { changing.rekey().await });
+    until_suspended(&nurse.client).await;
+    nurse.client.close().await.unwrap();
+    drop(held);
+    changed.await.unwrap().unwrap_err();
+    opens(&ward, &nurse).await.rekey().await.unwrap();
+    opens(&ward, &nurse).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_opens_during_a_change_of_key_does_not_drop_the_new_key() {
+    let mut ward = Ward::open(&["NS-1"]).await;
+    let mut nurse = ward.phone("NS-1").await;
+    for _ in 0..8 {
+        let held = hold(&nurse);
+        let changing = nurse.client.clone();
+        let changed = tokio::spawn(async move { changing.rekey().await });
+        until_suspended(&nurse.client).await;
+        let opening = tokio::spawn(Client::open(config(&ward, &nurse)));
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        drop(held);
+        // SQLCipher may refuse while another process opens the file; then the old key is kept.
+        if let Err(error) = changed.await.unwrap() {
+            assert!(error.code().starts_with("WL-STORE-"), "{error:?}");
+        }
+        opening.await.unwrap().unwrap().close().await.unwrap();
+        nurse = ward.reopen(nurse).await;
+    }
+    nurse.unlock().await;
 }
