@@ -109,6 +109,7 @@ pub struct ConversationListView {
 
 struct View {
     list: Mutex<wardline::ConversationList>,
+    client: wardline::Client,
     /// What the list showed last: readable while somebody waits for the next change.
     shown: StdMutex<ConversationListSnapshot>,
     closing: CancellationToken,
@@ -116,9 +117,16 @@ struct View {
 
 #[uniffi::export]
 impl ConversationListView {
-    /// What the view shows now.
+    /// What the view shows now. No preview while the client is locked, and after the unlock none until
+    /// the next change.
     pub fn snapshot(&self) -> ConversationListSnapshot {
-        self.view.shown().clone()
+        let mut shown = self.view.shown();
+        if self.view.client.is_locked() {
+            for conversation in &mut shown.conversations {
+                conversation.newest.preview = None;
+            }
+        }
+        shown.clone()
     }
 
     /// Waits until something in the view has changed and says what; previews come with the unlock and
@@ -148,6 +156,7 @@ impl ConversationListView {
         let shown = ConversationListSnapshot::of(&list);
         Arc::new(Self {
             view: Arc::new(View {
+                client: list.client().clone(),
                 list: Mutex::new(list),
                 shown: StdMutex::new(shown),
                 closing,

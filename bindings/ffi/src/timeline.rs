@@ -21,6 +21,7 @@ pub struct TimelineView {
 
 struct View {
     timeline: Mutex<wardline::Timeline>,
+    client: wardline::Client,
     /// What the timeline showed last: readable while somebody waits for the next change.
     shown: StdMutex<TimelineSnapshot>,
     closing: CancellationToken,
@@ -50,9 +51,14 @@ pub struct TimelineChange {
 
 #[uniffi::export]
 impl TimelineView {
-    /// What the view shows now.
+    /// What the view shows now. No message while the client is locked, and after the unlock none until
+    /// the next change.
     pub fn snapshot(&self) -> TimelineSnapshot {
-        self.view.shown().clone()
+        let mut shown = self.view.shown();
+        if self.view.client.is_locked() {
+            shown.messages = Vec::new();
+        }
+        shown.clone()
     }
 
     /// Waits until something in the view has changed and says what. After a wait that was given up the
@@ -82,6 +88,7 @@ impl TimelineView {
         let shown = TimelineSnapshot::of(&timeline);
         Arc::new(Self {
             view: Arc::new(View {
+                client: timeline.client().clone(),
                 timeline: Mutex::new(timeline),
                 shown: StdMutex::new(shown),
                 closing,

@@ -5,7 +5,10 @@
 //!
 //! Not its concern: what is in a page ([`crate::message`]), and which commit changed what (`engine`).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::OnceLock,
+};
 
 use tokio::sync::broadcast::{
     Receiver,
@@ -53,6 +56,8 @@ pub struct ConversationList {
     size: u32,
     watch: Watch,
     shown: Vec<Conversation>,
+    /// The same without previews, once it was asked for.
+    bare: OnceLock<Vec<Conversation>>,
     unread: u64,
 }
 
@@ -114,6 +119,7 @@ impl Client {
             size,
             watch,
             shown: page.conversations,
+            bare: OnceLock::new(),
             unread: page.unread,
         })
     }
@@ -147,9 +153,17 @@ impl Client {
 }
 
 impl Timeline {
-    /// What the view shows now, oldest first.
+    /// What the view shows now, oldest first. Nothing while the client is locked.
     pub fn messages(&self) -> &[Message] {
+        if self.client.is_locked() {
+            return &[];
+        }
         &self.shown
+    }
+
+    /// The client whose messages these are.
+    pub fn client(&self) -> &Client {
+        &self.client
     }
 
     /// How many messages of the conversation nobody has opened.
@@ -215,9 +229,24 @@ impl Timeline {
 }
 
 impl ConversationList {
-    /// What the view shows now, the conversation with the newest message first.
+    /// What the view shows now, the conversation with the newest message first. Without previews while
+    /// the client is locked.
     pub fn conversations(&self) -> &[Conversation] {
+        if self.client.is_locked() {
+            return self.bare.get_or_init(|| {
+                let mut bare = self.shown.clone();
+                for conversation in &mut bare {
+                    conversation.newest.preview = None;
+                }
+                bare
+            });
+        }
         &self.shown
+    }
+
+    /// The client whose conversations these are.
+    pub fn client(&self) -> &Client {
+        &self.client
     }
 
     /// How many messages nobody has opened, in all conversations, shown here or not.
@@ -255,6 +284,7 @@ impl ConversationList {
             unread: now.unread,
         };
         self.shown = now.conversations;
+        self.bare = OnceLock::new();
         self.unread = now.unread;
         Ok((!nothing).then_some(change))
     }

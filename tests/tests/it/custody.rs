@@ -8,10 +8,10 @@ use std::{
 };
 
 use wardline::{
-    Client, Config,
-    vault::{FileKeyStore, KeyPurpose, KeyStore, KeyStoreError},
+    Client, Config, Recipient,
+    vault::{FileKeyStore, KeyPurpose, KeyStore, KeyStoreError, Passphrase},
 };
-use wardline_tests::{Phone, Ward, passphrase};
+use wardline_tests::{Phone, Ward, passphrase, settle, text};
 
 /// A key store that does something whenever it is asked for the reading key.
 struct Interrupting {
@@ -141,4 +141,25 @@ async fn a_process_that_opens_during_a_change_of_key_does_not_drop_the_new_key()
         nurse = ward.reopen(nurse).await;
     }
     nurse.unlock().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_view_shows_no_text_once_the_client_is_locked() {
+    let mut ward = Ward::open(&["NS-1", "DR-1"]).await;
+    let nurse = ward.phone("NS-1").await;
+    let doctor = ward.phone("DR-1").await;
+    settle(&[&nurse, &doctor], 1).await;
+    let person = Recipient::Person(doctor.user.clone());
+    nurse.say(person, &text(1)).await;
+    let timeline = nurse.client.follow(nurse.with("DR-1"), 10).await.unwrap();
+    let list = nurse.client.follow_conversations(10).await.unwrap();
+    assert_eq!(timeline.messages().len(), 1);
+    assert!(list.conversations()[0].newest.preview.is_some());
+    nurse.client.lock();
+    assert!(timeline.messages().is_empty());
+    assert_eq!(list.conversations().len(), 1);
+    assert!(list.conversations()[0].newest.preview.is_none());
+    let wrong = Passphrase::new("not that one").unwrap();
+    nurse.client.unlock(wrong).await.unwrap_err();
+    assert!(timeline.messages().is_empty());
 }
