@@ -54,6 +54,8 @@ pub(super) struct Answered {
     pub(super) needs_directory: bool,
     /// The relay has a newer head than we hold.
     pub(super) newer_head: bool,
+    /// The relay has begun another numbering of what it keeps for us.
+    pub(super) renumbered: bool,
 }
 
 impl Ask {
@@ -459,8 +461,10 @@ impl Client {
                 ..Answered::default()
             });
         }
+        let renumbered = !asked.epoch.is_empty() && batch.epoch != asked.epoch;
         let mut answered = self.open_batch(batch).await?;
         answered.newer_head = newer_head;
+        answered.renumbered = renumbered;
         Ok(answered)
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use tokio::{runtime::Handle, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
-use wardline_org::Request;
+use wardline_org::{Request, transport::CallError};
 
 use super::{
     Client,
@@ -31,13 +31,22 @@ pub struct Round {
 impl Client {
     /// One full round: sends what can be sent, fetches everything that waits, sends what that made
     /// necessary (receipts). For background tasks and tests; the loop does the same for ever.
+    ///
+    /// # Errors
+    /// Those of the relay and of the store; `WL-NET-BAD-ANSWER` also when the relay numbers anew what
+    /// it keeps for this device, over and over: a round ends.
     pub async fn sync_once(&self) -> Result<Round, Error> {
         let mut round = self.send_round().await?;
-        let mut idle = false;
-        while !idle {
+        let mut renumbered = false;
+        for _ in 0..MOST_FETCHES {
             let received = self.receive_round(Duration::ZERO).await?;
             round.received += received.dealt_with;
-            idle = !received.more;
+            if received.renumbered && std::mem::replace(&mut renumbered, true) {
+                return Err(CallError::BadAnswer.into());
+            }
+            if !received.more {
+                break;
+            }
         }
         let after = self.send_round().await?;
         round.posted += after.posted;
@@ -262,4 +271,6 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// Every ask gets what the one before was missing; a relay that never satisfies one ends the round.
 const MOST_ASKS: usize = 1000;
+/// What is left after so many fetches is fetched by the next round.
+const MOST_FETCHES: usize = 1000;
 const MOST_DIRECTORY_ROUNDS: usize = 8;

@@ -361,3 +361,27 @@ async fn a_relay_that_confirms_nothing_does_not_keep_a_round_running() {
     ward.heal().await;
     assert_eq!(ward.arrived().await, [text(0)]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_round_ends_though_the_relay_names_a_new_mailbox_every_time() {
+    let ward = Acquainted::meet().await;
+    ward.send(0..1).await;
+    let mut number = 0_u128;
+    ward.doctor
+        .faults
+        .meddle::<wardline_proto::v1::ReceiveRequest>(move |answer| {
+            number += 1;
+            answer.epoch = number.to_be_bytes().to_vec();
+            answer.more = true;
+            for envelope in &mut answer.envelopes {
+                envelope.sequence += u64::try_from(number).unwrap();
+                answer.last_sequence = envelope.sequence;
+            }
+        });
+    let round = tokio::time::timeout(Duration::from_secs(60), ward.doctor.client.sync_once());
+    let refused = round.await.expect("it does not end").unwrap_err();
+    assert_eq!(refused.code(), "WL-NET-BAD-ANSWER");
+    ward.doctor.faults.relent();
+    ward.heal().await;
+    assert_eq!(ward.arrived().await, [text(0)]);
+}
