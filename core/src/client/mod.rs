@@ -31,7 +31,7 @@ use std::{
 use rusqlite::{Connection, OptionalExtension, params};
 use tokio::{
     runtime::Handle,
-    sync::{Notify, broadcast},
+    sync::{Notify, broadcast, watch},
 };
 use wardline_org::{
     Clock, DeviceId, OrgId, Request, Response, Signer, Transport, UserId,
@@ -85,6 +85,8 @@ struct Inner {
     /// One round at a time on each way.
     outgoing: tokio::sync::Mutex<()>,
     incoming: tokio::sync::Mutex<()>,
+    /// How many wait for the incoming way while the loop may be waiting for news on it.
+    hurry: watch::Sender<usize>,
     wake: Notify,
     running: Mutex<Option<sync::Running>>,
 }
@@ -453,6 +455,7 @@ impl Inner {
             line: Mutex::new(Line::default()),
             outgoing: tokio::sync::Mutex::new(()),
             incoming: tokio::sync::Mutex::new(()),
+            hurry: watch::Sender::new(0),
             wake: Notify::new(),
             running: Mutex::new(None),
         }

@@ -7,9 +7,9 @@
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use tokio::{runtime::Handle, task::JoinHandle};
+use tokio::{runtime::Handle, sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
-use wardline_org::{Request, transport::CallError};
+use wardline_org::{Request, Response, transport::CallError};
 
 use super::{
     Client,
@@ -37,9 +37,13 @@ impl Client {
     /// it keeps for this device, over and over: a round ends.
     pub async fn sync_once(&self) -> Result<Round, Error> {
         let mut round = self.send_round().await?;
+        let incoming = {
+            let _hurry = Hurry::on(&self.inner.hurry);
+            self.inner.incoming.lock().await
+        };
         let mut renumbered = false;
         for _ in 0..MOST_FETCHES {
-            let received = self.receive_round(Duration::ZERO).await?;
+            let received = self.fetch(Duration::ZERO).await?;
             round.received += received.dealt_with;
             if received.renumbered && std::mem::replace(&mut renumbered, true) {
                 return Err(CallError::BadAnswer.into());
@@ -48,6 +52,7 @@ impl Client {
                 break;
             }
         }
+        drop(incoming);
         let after = self.send_round().await?;
         round.posted += after.posted;
         round.waiting = after.waiting;
@@ -182,11 +187,23 @@ impl Client {
     /// Fetches once, deals with what came and acknowledges it.
     async fn receive_round(&self, wait: Duration) -> Result<Answered, Error> {
         let _one_at_a_time = self.inner.incoming.lock().await;
+        self.fetch(wait).await
+    }
+
+    /// What [`Client::receive_round`] does, for whoever has the incoming way.
+    async fn fetch(&self, wait: Duration) -> Result<Answered, Error> {
         while let Some(checkpoint) = self.checkpoint_ask().await? {
             self.make(checkpoint).await?;
         }
         let ask = self.receive_ask(wait).await?;
-        let mut answered = self.make(ask).await?;
+        let mut answered = if wait.is_zero() {
+            self.make(ask).await?
+        } else {
+            match self.poll(ask).await? {
+                Some(answered) => answered,
+                None => return Ok(Answered::default()),
+            }
+        };
         for _ in 0..MOST_DIRECTORY_ROUNDS {
             if !answered.needs_directory {
                 break;
@@ -221,10 +238,27 @@ impl Client {
     async fn make(&self, ask: Ask) -> Result<Answered, Error> {
         let opened = self.inner.line().opened;
         let request = self.sign(&ask)?;
-        let kind = ask.kind();
-        kind.before();
+        ask.kind().before();
         let answer = self.carry(request).await?;
-        kind.after();
+        self.made(ask, answer, opened).await
+    }
+
+    /// [`Client::make`] for a call that waits for news; `None` when it was given up because somebody
+    /// else wants the incoming way. What the relay was about to answer is fetched by them.
+    async fn poll(&self, ask: Ask) -> Result<Option<Answered>, Error> {
+        let opened = self.inner.line().opened;
+        let request = self.sign(&ask)?;
+        ask.kind().before();
+        let mut hurry = self.inner.hurry.subscribe();
+        let answer = tokio::select! {
+            answer = self.carry(request) => answer?,
+            Ok(_) = hurry.wait_for(|waiting| *waiting > 0) => return Ok(None),
+        };
+        Ok(Some(self.made(ask, answer, opened).await?))
+    }
+
+    async fn made(&self, ask: Ask, answer: Response, opened: u64) -> Result<Answered, Error> {
+        ask.kind().after();
         if self.inner.line().opened != opened {
             // The file may be another one since: what the old one asked for is asked for anew.
             return Ok(Answered::default());
@@ -252,6 +286,23 @@ impl Running {
     /// Whether both still run: their runtime may have ended without asking.
     fn is_alive(&self) -> bool {
         self.tasks.iter().all(|task| !task.is_finished())
+    }
+}
+
+/// Somebody waits for the incoming way, until this is dropped.
+struct Hurry<'a>(&'a watch::Sender<usize>);
+
+impl<'a> Hurry<'a> {
+    fn on(waiting: &'a watch::Sender<usize>) -> Self {
+        waiting.send_modify(|waiting| *waiting = waiting.saturating_add(1));
+        Self(waiting)
+    }
+}
+
+impl Drop for Hurry<'_> {
+    fn drop(&mut self) {
+        self.0
+            .send_modify(|waiting| *waiting = waiting.saturating_sub(1));
     }
 }
 

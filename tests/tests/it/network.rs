@@ -385,3 +385,27 @@ async fn a_round_ends_though_the_relay_names_a_new_mailbox_every_time() {
     ward.heal().await;
     assert_eq!(ward.arrived().await, [text(0)]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_single_round_does_not_wait_for_the_loops_poll() {
+    let ward = Acquainted::meet().await;
+    ward.doctor.client.start().unwrap();
+    for _ in 0..500 {
+        if ward.doctor.faults.methods().ends_with(&["Receive".into()]) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // The loop is where it waits for news now.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let round = tokio::time::timeout(Duration::from_secs(20), ward.doctor.client.sync_once());
+    round.await.expect("it waits").unwrap();
+    ward.send(0..1).await;
+    for _ in 0..1000 {
+        if ward.arrived().await.len() == 1 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(ward.arrived().await, [text(0)], "the loop goes on");
+}
