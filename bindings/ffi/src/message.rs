@@ -111,6 +111,8 @@ pub enum FailureCause {
     MailboxFull,
     /// The device never offered a key to seal for, until time was up.
     NoKeys,
+    /// The team has gone or has nobody but the author; it stands under the author's own name.
+    NoSuchTeam,
 }
 
 /// How a message of ours stands with one person.
@@ -236,6 +238,7 @@ impl From<wardline::FailureCause> for FailureCause {
             Core::UnknownDevice => Self::UnknownDevice,
             Core::MailboxFull => Self::MailboxFull,
             Core::NoKeys => Self::NoKeys,
+            Core::NoSuchTeam => Self::NoSuchTeam,
         }
     }
 }

@@ -40,7 +40,7 @@ pub(super) fn of(step: &mut Step<'_>, recipient: &Recipient) -> Result<Option<Au
         Recipient::Team(_) => {
             let key = key_of(recipient);
             match step.memory.directory.entry(step.connection, &key)? {
-                Lookup::Present(entry) => {
+                Lookup::Present(entry) if entry.care_team().is_some_and(|team| team.active) => {
                     team_entry = Some(entry.hash());
                     entry
                         .care_team()
@@ -48,7 +48,7 @@ pub(super) fn of(step: &mut Step<'_>, recipient: &Recipient) -> Result<Option<Au
                         .flat_map(|team| team.members.iter().map(|member| member.user.clone()))
                         .collect()
                 }
-                Lookup::Absent => Vec::new(),
+                Lookup::Present(_) | Lookup::Absent => Vec::new(),
                 Lookup::Unproven(_) => {
                     step.memory.wanted_entries.insert(key);
                     return Ok(None);
@@ -56,6 +56,15 @@ pub(super) fn of(step: &mut Step<'_>, recipient: &Recipient) -> Result<Option<Au
             }
         }
     };
+    if people.iter().all(|user| *user == us) {
+        // Nobody is left to write to. It stands under the author's name, and no copy goes anywhere: that
+        // one would look like a success.
+        return Ok(Some(Audience {
+            devices: Vec::new(),
+            unreachable: vec![(us, FailureCause::NoSuchTeam)],
+            team_entry,
+        }));
+    }
     let mut audience = Audience {
         devices: Vec::new(),
         unreachable: Vec::new(),

@@ -20,6 +20,7 @@ pub(crate) mod attempt;
 mod audience;
 pub(crate) mod control;
 pub(crate) mod event;
+mod failing;
 pub(crate) mod inbox;
 mod keyless;
 pub(crate) mod outbox;

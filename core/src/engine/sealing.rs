@@ -9,6 +9,7 @@ use wardline_proto::{Message, v1};
 use super::{
     Step,
     audience::{self, Audience},
+    failing::Failures,
     posting,
 };
 use crate::{
@@ -116,9 +117,11 @@ pub(super) fn send_off(
     for (device, user) in devices {
         rows::add_recipient(step.connection, message, *device, user)?;
     }
+    let mut failures = Failures::of(message);
     for (user, cause) in unreachable {
-        rows::add_unreachable(step.connection, message, user, *cause)?;
+        failures.person(step, user, *cause)?;
     }
+    failures.tell(step)?;
     let devices = at_hand.audience.sorted();
     posting::submit(step, message, content, &sealed.content, &devices)?;
     step.audit(Action::MessageSealed, &content.message_id)

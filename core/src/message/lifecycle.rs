@@ -116,6 +116,8 @@ pub enum FailureCause {
     MailboxFull = 5,
     /// The device never offered a key to seal for, until time was up.
     NoKeys = 6,
+    /// The team has gone or has nobody but the author; it stands under the author's own name.
+    NoSuchTeam = 7,
 }
 
 impl FailureCause {
@@ -128,6 +130,7 @@ impl FailureCause {
             Self::UnknownDevice,
             Self::MailboxFull,
             Self::NoKeys,
+            Self::NoSuchTeam,
         ]
         .into_iter()
         .find(|cause| *cause as i64 == value)

@@ -7,6 +7,7 @@ mod conversations;
 mod custody;
 mod delivery;
 mod directory;
+mod failures;
 mod fuzz;
 mod keyless;
 mod network;

@@ -69,6 +69,8 @@ class FailureCause(enum.Enum):
     UNKNOWN_DEVICE = "unknown device"
     MAILBOX_FULL = "mailbox full"
     NO_KEYS = "no keys"
+    #: The team has gone or has nobody but the author; it stands under the author's own name.
+    NO_SUCH_TEAM = "no such team"
 
 
 @dataclass(frozen=True, slots=True)

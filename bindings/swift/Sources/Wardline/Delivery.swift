@@ -60,6 +60,8 @@ public struct Delivery: Hashable, Sendable {
         case mailboxFull
         /// The device never offered a key to seal for, until time was up.
         case noKeys
+        /// The team has gone or has nobody but the author; it stands under the author's own name.
+        case noSuchTeam
     }
 }
 
@@ -105,6 +107,7 @@ extension Delivery.Failure {
             case .unknownDevice: .unknownDevice
             case .mailboxFull: .mailboxFull
             case .noKeys: .noKeys
+            case .noSuchTeam: .noSuchTeam
             }
     }
 }

@@ -172,6 +172,9 @@ public enum class FailureCause {
 
     /** The device never offered a key to seal for, until time was up. */
     NO_KEYS,
+
+    /** The team has gone or has nobody but the author; it stands under the author's own name. */
+    NO_SUCH_TEAM,
 }
 
 /**
