@@ -6,12 +6,12 @@
 use rusqlite::params;
 use wardline_org::{DeviceId, EntryKey, Hash, UserId};
 
-use super::Step;
+use super::{Step, failing::Failures};
 use crate::{
     conversation::Recipient,
     directory::{Lookup, SenderLookup, active_devices},
     error::Error,
-    message::{FailureCause, lifecycle::Happening, rows},
+    message::{FailureCause, lifecycle::Happening},
     store::StoreError,
 };
 
@@ -149,6 +149,7 @@ pub(super) fn still_active(
     devices: Vec<(DeviceId, UserId)>,
 ) -> Result<Vec<(DeviceId, UserId)>, Error> {
     let mut active = Vec::with_capacity(devices.len());
+    let mut failures = Failures::of(message);
     for (device, user) in devices {
         match step
             .memory
@@ -160,18 +161,12 @@ pub(super) fn still_active(
                 step.memory.wanted_entries.insert(key);
             }
             SenderLookup::Proven(_) | SenderLookup::Refuted => {
-                let cause = Some(FailureCause::Revoked);
-                rows::advance(
-                    step.connection,
-                    message,
-                    device,
-                    Happening::Refused,
-                    cause,
-                    step.now(),
-                )?;
+                let (happening, cause) = (Happening::Refused, FailureCause::Revoked);
+                failures.device(step, device, happening, cause, step.now())?;
             }
         }
     }
+    failures.tell(step)?;
     Ok(active)
 }
 

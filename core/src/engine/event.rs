@@ -23,14 +23,14 @@ pub enum Event {
         /// Its tier: how loudly to tell.
         tier: Tier,
     },
-    /// The relay has a message of ours for every device it could be sealed for so far.
+    /// The relay has a message of ours for at least one device of somebody else.
     MessageSent {
         /// The message.
         message: MessageId,
         /// Its conversation.
         conversation: ConversationId,
     },
-    /// A person's device signed for a message of ours, or the relay refused it for one.
+    /// A person's device signed for a message of ours, or it failed for one, or for the person.
     DeliveryChanged {
         /// The message.
         message: MessageId,

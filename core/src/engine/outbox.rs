@@ -14,7 +14,9 @@ use wardline_org::{DeviceId, Timestamp, person::PersonStatus};
 use wardline_proto::{Message, v1};
 
 use super::{
-    Step, audience, posting,
+    Step, audience,
+    failing::Failures,
+    posting,
     sealing::{AtHand, Bodies, Sealed, at_hand, freeze, may_seal, message_id_of, send_off},
 };
 use crate::{
@@ -398,17 +400,12 @@ fn seal_rest(
     let rules = step.memory.directory.policy(step.connection)?;
     let given_up = step.now().saturating_since(queued_at) > rules.reseal_window();
     if missing.is_empty() || given_up {
+        let mut failures = Failures::of(message);
         for device in &missing {
-            let cause = Some(FailureCause::NoKeys);
-            rows::advance(
-                step.connection,
-                message,
-                *device,
-                Happening::GivenUp,
-                cause,
-                step.now(),
-            )?;
+            let (happening, cause) = (Happening::GivenUp, FailureCause::NoKeys);
+            failures.device(step, *device, happening, cause, step.now())?;
         }
+        failures.tell(step)?;
         step.connection
             .prepare_cached("DELETE FROM outbox WHERE message = ?1")?
             .execute(params![message])?;

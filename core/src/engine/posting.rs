@@ -7,7 +7,11 @@ use rusqlite::{OptionalExtension, params};
 use wardline_org::{DeviceId, EnvelopeId, Hash, Timestamp};
 use wardline_proto::{Message, v1};
 
-use super::{Step, event::Event};
+use super::{
+    Step,
+    event::Event,
+    failing::{self, Failures, Names},
+};
 use crate::{
     error::Error,
     id::{ConversationId, MessageId},
@@ -61,6 +65,8 @@ pub(crate) fn posted(step: &mut Step<'_>, answer: &v1::SendResponse) -> Result<(
             .prepare_cached("SELECT device_id FROM envelope_device WHERE envelope_id = ?1")?
             .query_map(params![outcome.envelope_id], |row| row.get(0))?
             .collect::<Result<_, _>>()?;
+        let mut failures = Failures::of(message);
+        let mut reaches_somebody = false;
         for device in devices
             .iter()
             .filter_map(|device| DeviceId::from_slice(device).ok())
@@ -69,39 +75,34 @@ pub(crate) fn posted(step: &mut Step<'_>, answer: &v1::SendResponse) -> Result<(
                 .refused
                 .iter()
                 .find(|refused| refused.device_id == device.as_bytes());
-            let (happening, cause) = match refusal {
-                None => (Happening::Posted, None),
-                Some(refused) => (Happening::Refused, Some(cause_of(refused.reason()))),
-            };
-            rows::advance(
-                step.connection,
-                message,
-                device,
-                happening,
-                cause,
-                accepted_at,
-            )?;
+            match refusal {
+                None => {
+                    let posted = Happening::Posted;
+                    rows::advance(step.connection, message, device, posted, None, accepted_at)?;
+                    let person = failing::person_of(step, message, device)?;
+                    reaches_somebody |= person.is_some_and(|p| p != step.context.identity.user_id);
+                }
+                Some(refused) => {
+                    let (happening, cause) = (Happening::Refused, cause_of(refused.reason()));
+                    failures.device(step, device, happening, cause, accepted_at)?;
+                }
+            }
         }
-        announce_sent(step, message)?;
+        failures.tell(step)?;
+        // A copy on our own other devices alone has been sent to nobody.
+        if reaches_somebody {
+            announce_sent(step, message)?;
+        }
     }
     Ok(())
 }
 
 fn announce_sent(step: &mut Step<'_>, message: i64) -> Result<(), Error> {
-    let (message_id, conversation, conversation_id): (Vec<u8>, i64, Vec<u8>) = step
-        .connection
-        .prepare_cached(
-            "SELECT m.message_id, m.conversation, c.conversation_id
-             FROM message m JOIN conversation c ON c.id = m.conversation WHERE m.sequence = ?1",
-        )?
-        .query_row(params![message], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-        })?;
-    let damaged = StoreError::Damaged { what: "message" };
-    step.conversation_changed(conversation);
+    let names = Names::of(step, message)?;
+    step.conversation_changed(names.row);
     step.emit(&Event::MessageSent {
-        message: MessageId::from_slice(&message_id).map_err(|_| damaged.clone())?,
-        conversation: ConversationId::from_slice(&conversation_id).map_err(|_| damaged)?,
+        message: names.message,
+        conversation: names.conversation,
     })
 }
 
