@@ -82,6 +82,22 @@ pub enum SendError {
         /// What the policy allows.
         limit: u64,
     },
+    /// Text and patient together are larger than any relay takes.
+    #[error("text and patient have {length} bytes together, at most {limit} fit; shorten them")]
+    TooLarge {
+        /// Bytes of UTF-8.
+        length: u64,
+        /// How many fit.
+        limit: u64,
+    },
+    /// The patient has more identifiers than a message carries.
+    #[error("the patient has {length} identifiers, a message carries {limit}; leave some out")]
+    TooManyIdentifiers {
+        /// How many there are.
+        length: u64,
+        /// How many a message carries.
+        limit: u64,
+    },
     /// The directory proves that there is no such person or team, or that they have left.
     #[error("the directory has no such recipient; choose another")]
     NoSuchRecipient,
@@ -193,6 +209,8 @@ impl SendError {
         match self {
             Self::Empty => "WL-SEND-EMPTY",
             Self::TooLong { .. } => "WL-SEND-TOO-LONG",
+            Self::TooLarge { .. } => "WL-SEND-TOO-LARGE",
+            Self::TooManyIdentifiers { .. } => "WL-SEND-TOO-MANY-IDENTIFIERS",
             Self::NoSuchRecipient => "WL-SEND-NO-SUCH-RECIPIENT",
             Self::OnlySelf => "WL-SEND-ONLY-SELF",
             Self::IdempotencyKeyTooLong => "WL-SEND-IDEMPOTENCY-KEY",

@@ -13,7 +13,9 @@ use std::{
 
 use async_trait::async_trait;
 use tokio::sync::Notify;
-use wardline_org::{Request, Response, Transport, TransportError, transport::RelayCall};
+use wardline_org::{
+    Refusal, RelayCode, Request, Response, Transport, TransportError, transport::RelayCall,
+};
 
 /// What happens to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -37,6 +39,7 @@ pub struct Faults {
     behind: Arc<dyn Transport>,
     plan: Mutex<Plan>,
     meddling: Mutex<Option<Meddling>>,
+    refusing: Mutex<Option<Refusing>>,
     calls: AtomicU64,
     methods: Mutex<Vec<String>>,
     passed: Notify,
@@ -44,6 +47,9 @@ pub struct Faults {
 
 /// Changes what a relay answers to the call of this path.
 type Meddling = Box<dyn FnMut(&str, Response) -> Response + Send>;
+
+/// Answers a call in the relay's place.
+type Refusing = Box<dyn FnMut(&Request) -> Option<Response> + Send>;
 
 #[derive(Default)]
 struct Plan {
@@ -70,6 +76,7 @@ impl Faults {
             behind,
             plan: Mutex::default(),
             meddling: Mutex::default(),
+            refusing: Mutex::default(),
             calls: AtomicU64::new(0),
             methods: Mutex::default(),
             passed: Notify::new(),
@@ -120,9 +127,25 @@ impl Faults {
         *self.meddling() = Some(meddling);
     }
 
+    /// From now on the relay refuses every call of this method that `picks` answers `true` for; it does not
+    /// carry them out.
+    pub fn refuse<C: RelayCall>(
+        &self,
+        code: RelayCode,
+        mut picks: impl FnMut(C) -> bool + Send + 'static,
+    ) {
+        let refusal: Refusing = Box::new(move |request| {
+            let picked = request.path.ends_with(&format!("/{}", C::METHOD))
+                && C::decode(request.body.clone()).is_ok_and(&mut picks);
+            picked.then(|| Refusal::new(code.clone()).to_response())
+        });
+        *self.refusing() = Some(refusal);
+    }
+
     /// The relay is honest again.
     pub fn relent(&self) {
         *self.meddling() = None;
+        *self.refusing() = None;
     }
 
     /// How many calls were made.
@@ -177,6 +200,10 @@ impl Faults {
         self.methods.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn refusing(&self) -> MutexGuard<'_, Option<Refusing>> {
+        self.refusing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn meddling(&self) -> MutexGuard<'_, Option<Meddling>> {
         self.meddling.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -212,6 +239,10 @@ impl Transport for Faults {
         let path = request.path.clone();
         let method = path.rsplit('/').next().unwrap_or_default();
         self.reached().push(method.to_owned());
+        let refused = self.refusing().as_mut().and_then(|refuse| refuse(&request));
+        if let Some(refused) = refused {
+            return Ok(refused);
+        }
         let mut answer = self.behind.call(request.clone()).await?;
         self.passed.notify_waiters();
         if let Some(meddling) = self.meddling().as_mut() {

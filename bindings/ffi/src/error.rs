@@ -245,7 +245,11 @@ impl From<Error> for WardlineError {
     fn from(error: Error) -> Self {
         let facts = Facts::of(&error);
         match error {
-            Error::Send(SendError::TooLong { length, limit }) => {
+            Error::Send(
+                SendError::TooLong { length, limit }
+                | SendError::TooLarge { length, limit }
+                | SendError::TooManyIdentifiers { length, limit },
+            ) => {
                 variant!(Send, facts, length: Some(length), limit: Some(limit))
             }
             Error::Send(_) => variant!(Send, facts, length: None, limit: None),

@@ -113,6 +113,8 @@ pub enum FailureCause {
     NoKeys,
     /// The team has gone or has nobody but the author; it stands under the author's own name.
     NoSuchTeam,
+    /// The relay will not take it for anybody, however often it is posted.
+    RefusedByRelay,
 }
 
 /// How a message of ours stands with one person.
@@ -239,6 +241,7 @@ impl From<wardline::FailureCause> for FailureCause {
             Core::MailboxFull => Self::MailboxFull,
             Core::NoKeys => Self::NoKeys,
             Core::NoSuchTeam => Self::NoSuchTeam,
+            Core::RefusedByRelay => Self::RefusedByRelay,
         }
     }
 }

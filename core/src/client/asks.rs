@@ -7,7 +7,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use wardline_org::{
-    Request, Response,
+    Refusal, Request, Response,
     connect::RelayCode,
     transport::{CallError, RelayCall},
     trust::TrustError,
@@ -197,10 +197,12 @@ impl Client {
                 self.on_claim(asked, decode::<v1::ClaimKeysRequest>(answer)?)
                     .await
             }
-            Ask::Send(sent) => {
-                self.on_send(&sent, decode::<v1::SendRequest>(answer)?)
-                    .await
-            }
+            Ask::Send(sent) => match decode::<v1::SendRequest>(answer) {
+                Err(Error::Call(CallError::Refused(refusal))) => {
+                    self.on_send_refused(sent, refusal).await
+                }
+                answer => self.on_send(&sent, answer?).await,
+            },
             Ask::Receive(asked) => {
                 self.on_receive(asked, decode::<v1::ReceiveRequest>(answer)?)
                     .await
@@ -436,6 +438,24 @@ impl Client {
             posted,
             ..Answered::default()
         })
+    }
+
+    /// What the relay will never take must not hold up what it would take.
+    async fn on_send_refused(
+        &self,
+        sent: v1::SendRequest,
+        refusal: Refusal,
+    ) -> Result<Answered, Error> {
+        if !posting::blames_what_is_sent(&refusal.code) || sent.submissions.is_empty() {
+            return Err(CallError::Refused(refusal).into());
+        }
+        tracing::warn!(
+            code = refusal.code.as_str(),
+            "the relay refuses what is sent"
+        );
+        self.step(Commit::Posted, move |step| posting::refused(step, &sent))
+            .await?;
+        Ok(Answered::default())
     }
 
     async fn on_receive(

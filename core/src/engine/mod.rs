@@ -61,6 +61,8 @@ pub(crate) struct Memory {
     pub(crate) broken_sessions: BTreeSet<DeviceId>,
     /// Devices with a new session that has not been used to ask for what failed.
     pub(crate) fresh_sessions: BTreeSet<DeviceId>,
+    /// Envelopes that were refused in a batch, and are posted alone to learn which of them it was.
+    pub(crate) alone: BTreeSet<Vec<u8>>,
     changed: Changes,
     listeners: broadcast::Sender<Changes>,
 }
@@ -98,6 +100,7 @@ impl Memory {
             keyless: Keyless::default(),
             broken_sessions: BTreeSet::new(),
             fresh_sessions: BTreeSet::new(),
+            alone: BTreeSet::new(),
             changed: Changes::default(),
             listeners,
         }

@@ -42,6 +42,7 @@ pub(crate) fn send(step: &mut Step<'_>, draft: &Draft) -> Result<MessageId, Erro
     }
     let rules = step.memory.directory.policy(step.connection)?;
     policy::check_text(&draft.text, &rules)?;
+    policy::check_size(&draft.text, draft.patient.as_ref())?;
     if draft
         .idempotency_key
         .as_ref()

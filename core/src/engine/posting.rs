@@ -4,7 +4,7 @@
 //! envelope with the same id, and the relay takes it once.
 
 use rusqlite::{OptionalExtension, params};
-use wardline_org::{DeviceId, EnvelopeId, Hash, Timestamp};
+use wardline_org::{DeviceId, EnvelopeId, Hash, Timestamp, connect::RelayCode};
 use wardline_proto::{Message, v1};
 
 use super::{
@@ -37,40 +37,84 @@ pub(crate) fn to_post(step: &mut Step<'_>) -> Result<Vec<v1::Submission>, Error>
         if size > MOST_BYTES && !submissions.is_empty() {
             break;
         }
-        submissions.push(
-            v1::Submission::decode(body.as_slice())
-                .map_err(|_| StoreError::Damaged { what: "submission" })?,
-        );
+        let submission = v1::Submission::decode(body.as_slice())
+            .map_err(|_| StoreError::Damaged { what: "submission" })?;
+        let alone = step.memory.alone.contains(&submission.envelope_id);
+        if alone && !submissions.is_empty() {
+            break;
+        }
+        submissions.push(submission);
+        if alone {
+            break;
+        }
     }
     Ok(submissions)
+}
+
+/// Whether a refusal is about what was sent, and not about who sends it or when.
+pub(crate) fn blames_what_is_sent(code: &RelayCode) -> bool {
+    matches!(
+        code,
+        RelayCode::TooLarge | RelayCode::Malformed | RelayCode::Conflict | RelayCode::Unsupported
+    )
+}
+
+/// The relay will not take these submissions, however often they are posted. One of several spoils the
+/// others, so each is posted alone; one that was alone is given up.
+pub(crate) fn refused(step: &mut Step<'_>, sent: &v1::SendRequest) -> Result<(), Error> {
+    let [spoilt] = sent.submissions.as_slice() else {
+        let ids = sent.submissions.iter().map(|s| s.envelope_id.clone());
+        step.memory.alone.extend(ids);
+        return Ok(());
+    };
+    let envelope = &spoilt.envelope_id;
+    let Some(Some(message)) = take(step, envelope)? else {
+        return Ok(());
+    };
+    let mut failures = Failures::of(message);
+    for device in devices_of(step, envelope)? {
+        let (happening, cause) = (Happening::Refused, FailureCause::RefusedByRelay);
+        failures.device(step, device, happening, cause, step.now())?;
+    }
+    failures.tell(step)
+}
+
+/// Takes a submission out of the queue; answers the message it carried, if it was there and carried one.
+fn take(step: &mut Step<'_>, envelope: &Vec<u8>) -> Result<Option<Option<i64>>, Error> {
+    step.memory.alone.remove(envelope);
+    Ok(step
+        .connection
+        .prepare_cached("DELETE FROM submission WHERE envelope_id = ?1 RETURNING message")?
+        .query_row(params![envelope], |row| row.get(0))
+        .optional()?)
+}
+
+/// The devices an envelope was sealed for.
+fn devices_of(step: &Step<'_>, envelope: &[u8]) -> Result<Vec<DeviceId>, Error> {
+    let devices: Vec<Vec<u8>> = step
+        .connection
+        .prepare_cached("SELECT device_id FROM envelope_device WHERE envelope_id = ?1")?
+        .query_map(params![envelope], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    let devices = devices.iter();
+    Ok(devices
+        .filter_map(|device| DeviceId::from_slice(device).ok())
+        .collect())
 }
 
 /// Takes in what the relay said of posted submissions.
 pub(crate) fn posted(step: &mut Step<'_>, answer: &v1::SendResponse) -> Result<(), Error> {
     for outcome in &answer.outcomes {
-        let posted: Option<Option<i64>> = step
-            .connection
-            .prepare_cached("DELETE FROM submission WHERE envelope_id = ?1 RETURNING message")?
-            .query_row(params![outcome.envelope_id], |row| row.get(0))
-            .optional()?;
-        let Some(Some(message)) = posted else {
+        let Some(Some(message)) = take(step, &outcome.envelope_id)? else {
             continue;
         };
         let accepted_at = Timestamp::from_millis(outcome.accepted_at_ms);
         step.connection
             .prepare_cached("UPDATE sent_envelope SET posted_at = ?2 WHERE envelope_id = ?1")?
             .execute(params![outcome.envelope_id, step.now().as_millis()])?;
-        let devices: Vec<Vec<u8>> = step
-            .connection
-            .prepare_cached("SELECT device_id FROM envelope_device WHERE envelope_id = ?1")?
-            .query_map(params![outcome.envelope_id], |row| row.get(0))?
-            .collect::<Result<_, _>>()?;
         let mut failures = Failures::of(message);
         let mut reaches_somebody = false;
-        for device in devices
-            .iter()
-            .filter_map(|device| DeviceId::from_slice(device).ok())
-        {
+        for device in devices_of(step, &outcome.envelope_id)? {
             let refusal = outcome
                 .refused
                 .iter()

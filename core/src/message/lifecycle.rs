@@ -118,6 +118,8 @@ pub enum FailureCause {
     NoKeys = 6,
     /// The team has gone or has nobody but the author; it stands under the author's own name.
     NoSuchTeam = 7,
+    /// The relay will not take it for anybody, however often it is posted.
+    RefusedByRelay = 8,
 }
 
 impl FailureCause {
@@ -131,6 +133,7 @@ impl FailureCause {
             Self::MailboxFull,
             Self::NoKeys,
             Self::NoSuchTeam,
+            Self::RefusedByRelay,
         ]
         .into_iter()
         .find(|cause| *cause as i64 == value)

@@ -4,7 +4,7 @@
 
 use wardline_org::policy::Policy;
 
-use crate::error::SendError;
+use crate::{error::SendError, message::Patient};
 
 /// Whether a text may be sent. A refusal changes nothing and says why.
 pub(crate) fn check_text(text: &str, policy: &Policy) -> Result<(), SendError> {
@@ -18,6 +18,33 @@ pub(crate) fn check_text(text: &str, policy: &Policy) -> Result<(), SendError> {
     }
     Ok(())
 }
+
+/// Whether a patient fits beside a text. Text and patient are what a sender decides; the rest of a content
+/// (ten thousand recipients, padding by an eighth) fits beside them into the relay's mebibyte.
+pub(crate) fn check_size(text: &str, patient: Option<&Patient>) -> Result<(), SendError> {
+    let identifiers = patient.map_or(&[][..], |patient| &patient.identifiers);
+    if identifiers.len() > MOST_IDENTIFIERS {
+        return Err(SendError::TooManyIdentifiers {
+            length: u64::try_from(identifiers.len()).unwrap_or(u64::MAX),
+            limit: MOST_IDENTIFIERS as u64,
+        });
+    }
+    let names = patient.map_or(0, |patient| patient.name.len() + patient.encounter.len());
+    let ids = identifiers
+        .iter()
+        .map(|id| id.system.len() + id.value.len());
+    let length = text.len() + names + ids.sum::<usize>();
+    if length > MOST_BYTES {
+        return Err(SendError::TooLarge {
+            length: u64::try_from(length).unwrap_or(u64::MAX),
+            limit: MOST_BYTES as u64,
+        });
+    }
+    Ok(())
+}
+
+const MOST_IDENTIFIERS: usize = 64;
+const MOST_BYTES: usize = 704 * 1024;
 
 #[cfg(test)]
 mod tests {

@@ -2,9 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use wardline::{DeliveryState, Event, FailureCause, MessageId, Recipient};
+use wardline::{
+    DeliveryState, Draft, Event, FailureCause, MessageId, Patient, PatientIdentifier, Recipient,
+};
 use wardline_org::{
-    Clock, ManualClock, TeamId, Timestamp,
+    Clock, ManualClock, RelayCode, TeamId, Timestamp,
     team::{CareTeam, TeamMember},
 };
 use wardline_proto::v1;
@@ -147,6 +149,79 @@ async fn giving_up_on_a_device_without_keys_is_told() {
         [("DR-1".into(), vec![Some(FailureCause::NoKeys)])]
     );
     assert_eq!(told(&nurse, message).await, ["DR-1"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_message_that_the_relay_never_takes_does_not_hold_up_the_others() {
+    let mut ward = Ward::open(&["NS-1", "DR-1"]).await;
+    let nurse = ward.phone("NS-1").await;
+    let doctor = ward.phone("DR-1").await;
+    settle(&[&nurse, &doctor], 1).await;
+    let to = || Recipient::Person(doctor.user.clone());
+    nurse.say(to(), &text(0)).await;
+    settle(&[&nurse, &doctor], 2).await;
+    for code in [
+        RelayCode::TooLarge,
+        RelayCode::Malformed,
+        RelayCode::Conflict,
+        RelayCode::Unsupported,
+    ] {
+        let before = doctor.texts(doctor.with("NS-1")).await.len();
+        let mut messages = Vec::new();
+        for number in 0..5 {
+            messages.push(nurse.say(to(), &text(10 + number)).await);
+        }
+        let mut calls = 0;
+        let mut spoilt = None;
+        nurse.faults.refuse(code, move |call: v1::SendRequest| {
+            calls += 1;
+            let third = call.submissions.get(2).map(|s| s.envelope_id.clone());
+            let spoilt = spoilt.get_or_insert(third.unwrap_or_default());
+            assert!(calls < 20, "the same is posted without end");
+            call.submissions.iter().any(|s| s.envelope_id == *spoilt)
+        });
+        settle(&[&nurse], 1).await;
+        nurse.faults.relent();
+        settle(&[&nurse, &doctor], 2).await;
+        let arrived = doctor.texts(doctor.with("NS-1")).await;
+        assert_eq!(arrived[before..], [text(10), text(11), text(13), text(14)]);
+        let cause = Some(FailureCause::RefusedByRelay);
+        assert_eq!(
+            failed(&nurse, messages[2]).await,
+            [("DR-1".into(), vec![cause])]
+        );
+        assert_eq!(told(&nurse, messages[2]).await, ["DR-1"]);
+        assert!(!announced(&nurse, messages[2]).await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_relay_takes_is_refused_before_anything_is_kept() {
+    let mut ward = Ward::open(&["NS-1", "DR-1"]).await;
+    let nurse = ward.phone("NS-1").await;
+    let doctor = ward.phone("DR-1").await;
+    settle(&[&nurse, &doctor], 1).await;
+    let send = |identifiers: Vec<PatientIdentifier>| {
+        let patient = Patient {
+            identifiers,
+            ..Patient::default()
+        };
+        let to = Recipient::Person(doctor.user.clone());
+        nurse.client.send(Draft::new(to, text(1)).patient(patient))
+    };
+    let identifier = |length: usize| PatientIdentifier {
+        system: "urn:oid:1.2.3".into(),
+        value: "7".repeat(length),
+    };
+    let refused = send(vec![identifier(1 << 20)]).await.unwrap_err();
+    assert_eq!(refused.code(), "WL-SEND-TOO-LARGE");
+    let refused = send(vec![identifier(10); 65]).await.unwrap_err();
+    assert_eq!(refused.code(), "WL-SEND-TOO-MANY-IDENTIFIERS");
+    assert!(nurse.messages(nurse.with("DR-1")).await.is_empty());
+
+    send(vec![identifier(700 * 1024)]).await.unwrap();
+    settle(&[&nurse, &doctor], 2).await;
+    assert_eq!(doctor.texts(doctor.with("NS-1")).await, [text(1)]);
 }
 
 const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);

@@ -71,6 +71,8 @@ class FailureCause(enum.Enum):
     NO_KEYS = "no keys"
     #: The team has gone or has nobody but the author; it stands under the author's own name.
     NO_SUCH_TEAM = "no such team"
+    #: The relay will not take it for anybody, however often it is posted.
+    REFUSED_BY_RELAY = "refused by relay"
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,8 @@ public struct Delivery: Hashable, Sendable {
         case noKeys
         /// The team has gone or has nobody but the author; it stands under the author's own name.
         case noSuchTeam
+        /// The relay will not take it for anybody, however often it is posted.
+        case refusedByRelay
     }
 }
 
@@ -108,6 +110,7 @@ extension Delivery.Failure {
             case .mailboxFull: .mailboxFull
             case .noKeys: .noKeys
             case .noSuchTeam: .noSuchTeam
+            case .refusedByRelay: .refusedByRelay
             }
     }
 }

@@ -175,6 +175,9 @@ public enum class FailureCause {
 
     /** The team has gone or has nobody but the author; it stands under the author's own name. */
     NO_SUCH_TEAM,
+
+    /** The relay will not take it for anybody, however often it is posted. */
+    REFUSED_BY_RELAY,
 }
 
 /**
