@@ -6,7 +6,7 @@
 //! window, once for each message and device. The content's key lies under the reading key, so a locked
 //! sender heals at its next unlock.
 
-use rusqlite::params;
+use rusqlite::{Connection, params};
 use wardline_org::{DeviceId, EntryKey, Timestamp, UserId};
 use wardline_proto::{Message, v1};
 
@@ -63,32 +63,46 @@ fn ask_one(step: &mut Step<'_>, sender: DeviceId) -> Result<(), Error> {
         step.memory.broken_sessions.insert(sender);
         return Ok(());
     }
-    let envelopes: Vec<Vec<u8>> = step
-        .connection
-        .prepare_cached(
-            "SELECT envelope_id FROM refused_envelope
-             WHERE sender_device = ?1 AND curable = 1 AND reseal_requested_at IS NULL LIMIT 1000",
-        )?
-        .query_map(params![sender.as_bytes()], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
+    let envelopes = unasked(step.connection, sender)?;
     let request = v1::ResealRequest {
-        envelope_ids: envelopes,
+        envelope_ids: envelopes.clone(),
     };
     let body = v1::control::Body::ResealRequest(request);
     if upkeep::say(step, sender, body)? {
-        mark_asked(step, sender)?;
-        step.memory.fresh_sessions.remove(&sender);
+        mark_asked(step.connection, sender, &envelopes, step.now())?;
+        // What did not fit is asked for in the next round, through the same session.
+        if envelopes.len() < MOST_ASKED {
+            step.memory.fresh_sessions.remove(&sender);
+        }
     }
     Ok(())
 }
 
-fn mark_asked(step: &Step<'_>, sender: DeviceId) -> Result<(), Error> {
-    step.connection
+/// What one request can name of the envelopes of a sender that nobody has asked for.
+fn unasked(connection: &Connection, sender: DeviceId) -> Result<Vec<Vec<u8>>, StoreError> {
+    let most = i64::try_from(MOST_ASKED).unwrap_or(i64::MAX);
+    Ok(connection
         .prepare_cached(
-            "UPDATE refused_envelope SET reseal_requested_at = ?2
-             WHERE sender_device = ?1 AND curable = 1 AND reseal_requested_at IS NULL",
+            "SELECT envelope_id FROM refused_envelope
+             WHERE sender_device = ?1 AND curable = 1 AND reseal_requested_at IS NULL LIMIT ?2",
         )?
-        .execute(params![sender.as_bytes(), step.now().as_millis()])?;
+        .query_map(params![sender.as_bytes(), most], |row| row.get(0))?
+        .collect::<Result<_, _>>()?)
+}
+
+fn mark_asked(
+    connection: &Connection,
+    sender: DeviceId,
+    envelopes: &[Vec<u8>],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let mut mark = connection.prepare_cached(
+        "UPDATE refused_envelope SET reseal_requested_at = ?3
+         WHERE sender_device = ?1 AND envelope_id = ?2",
+    )?;
+    for envelope in envelopes {
+        mark.execute(params![sender.as_bytes(), envelope, now.as_millis()])?;
+    }
     Ok(())
 }
 
@@ -217,4 +231,41 @@ fn seal_again(step: &mut Step<'_>, wish: &Wish, opener: &mut BodyOpener<'_>) -> 
             step.now().as_millis()
         ])?;
     step.audit(Action::Resealed, message_id.as_bytes())
+}
+
+/// As many as the sender looks at in one request.
+const MOST_ASKED: usize = 1000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_refused_envelope_of_a_sender_is_asked_for_once() -> Result<(), StoreError> {
+        let connection = Connection::open_in_memory()?;
+        connection.execute_batch(include_str!("../store/version_1.sql"))?;
+        let (sender, other) = (DeviceId::from_bytes([1; 16]), DeviceId::from_bytes([2; 16]));
+        for (device, many) in [(sender, 2 * MOST_ASKED + 1), (other, 1)] {
+            for number in 0..many {
+                connection.execute(
+                    "INSERT INTO refused_envelope
+                         (envelope_id, sender_device, sender_user, at, cause, curable)
+                     VALUES (?1, ?2, 'NS-1', 0, 1, 1)",
+                    params![number.to_be_bytes(), device.as_bytes()],
+                )?;
+            }
+        }
+        let mut asked = Vec::new();
+        loop {
+            let next = unasked(&connection, sender)?;
+            if next.is_empty() {
+                break;
+            }
+            mark_asked(&connection, sender, &next, Timestamp::from_millis(1))?;
+            asked.push(next.len());
+        }
+        assert_eq!(asked, [MOST_ASKED, MOST_ASKED, 1]);
+        assert_eq!(unasked(&connection, other)?.len(), 1);
+        Ok(())
+    }
 }
