@@ -115,6 +115,8 @@ pub enum FailureCause {
     NoSuchTeam,
     /// The relay will not take it for anybody, however often it is posted.
     RefusedByRelay,
+    /// The time in which it may be sealed was over before it left.
+    TimeUp,
 }
 
 /// How a message of ours stands with one person.
@@ -242,6 +244,7 @@ impl From<wardline::FailureCause> for FailureCause {
             Core::NoKeys => Self::NoKeys,
             Core::NoSuchTeam => Self::NoSuchTeam,
             Core::RefusedByRelay => Self::RefusedByRelay,
+            Core::TimeUp => Self::TimeUp,
         }
     }
 }

@@ -10,12 +10,12 @@ use rusqlite::{Connection, params};
 use wardline_org::{DeviceId, EntryKey, Timestamp, UserId};
 use wardline_proto::{Message, v1};
 
-use super::{Step, posting, upkeep};
+use super::{Step, failing::Failures, posting, upkeep};
 use crate::{
     audit::Action,
     directory::SenderLookup,
     error::Error,
-    message::{DeliveryState, rows, timeline},
+    message::{DeliveryState, FailureCause, lifecycle::Happening, rows, timeline},
     session::content::ContentKey,
     store::StoreError,
     vault::BodyOpener,
@@ -130,7 +130,7 @@ pub(crate) fn answer(step: &mut Step<'_>) -> Result<(), Error> {
     for wish in wishes(step)? {
         let expired = step.now().saturating_since(wish.created_at) > window;
         if expired || wish.state >= DeliveryState::Delivered {
-            forget_wish(step, &wish)?;
+            forget_wish(step, &wish, FailureCause::TimeUp)?;
             continue;
         }
         let key = EntryKey::Person(wish.user.clone());
@@ -145,7 +145,7 @@ pub(crate) fn answer(step: &mut Step<'_>) -> Result<(), Error> {
             }
             SenderLookup::Proven(device) if device.active => {}
             SenderLookup::Proven(_) | SenderLookup::Refuted => {
-                forget_wish(step, &wish)?;
+                forget_wish(step, &wish, FailureCause::Revoked)?;
                 continue;
             }
         }
@@ -193,7 +193,13 @@ fn wishes(step: &Step<'_>) -> Result<Vec<Wish>, Error> {
     Ok(wishes)
 }
 
-fn forget_wish(step: &Step<'_>, wish: &Wish) -> Result<(), Error> {
+fn forget_wish(step: &mut Step<'_>, wish: &Wish, cause: FailureCause) -> Result<(), Error> {
+    // What was queued in a copy that was restored has no submission any more.
+    if wish.state == DeliveryState::Queued {
+        let mut failures = Failures::of(wish.message);
+        failures.device(step, wish.device, Happening::GivenUp, cause, step.now())?;
+        failures.tell(step)?;
+    }
     step.connection
         .prepare_cached(
             "UPDATE recipient SET reseal_wanted_at = NULL WHERE message = ?1 AND device_id = ?2",

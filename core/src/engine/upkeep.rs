@@ -1,10 +1,10 @@
 //! What a device does by itself: offer keys, start sessions, seal receipts.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
-use rusqlite::params;
+use rusqlite::{Connection, params};
 use wardline_org::{
-    DeviceId, EntryKey, EnvelopeId, UserId,
+    DeviceId, EntryKey, EnvelopeId, Timestamp, UserId,
     prekey::{Claim, PrekeyKind, sign_prekey, verify_prekeys},
     signer::sign_tagged,
 };
@@ -15,7 +15,7 @@ use crate::{
     audit::Action,
     directory::{Lookup, SenderLookup, active_devices},
     error::Error,
-    message::receipts,
+    message::{Direction, receipts},
     session::{identity::NewPeer, ratchets, seal::Plain},
     store::StoreError,
 };
@@ -107,9 +107,7 @@ fn fallback_is_due(step: &Step<'_>) -> Result<bool, Error> {
         .prepare_cached("SELECT fallback_made_at FROM device")?
         .query_row([], |row| row.get(0))?;
     Ok(made.is_none_or(|made| {
-        step.now()
-            .saturating_since(wardline_org::Timestamp::from_millis(made))
-            > FALLBACK_AGE
+        step.now().saturating_since(Timestamp::from_millis(made)) > FALLBACK_AGE
     }))
 }
 
@@ -324,7 +322,7 @@ pub(super) fn say(
 
 /// Says what waited for a session, where there is one now; forgets what waited too long.
 pub(crate) fn seal_controls(step: &mut Step<'_>) -> Result<(), Error> {
-    let horizon = step.now().as_millis() - i64::try_from(CONTROL_AGE.as_millis()).unwrap_or(0);
+    let horizon = before(step.now(), CONTROL_AGE);
     step.connection
         .prepare_cached("DELETE FROM control WHERE queued_at < ?1")?
         .execute(params![horizon])?;
@@ -441,6 +439,13 @@ pub(crate) fn checkpoint(step: &mut Step<'_>, highest: u64) -> Result<bool, Erro
         params![step.now().as_millis()],
     )?;
     step.connection.execute("DELETE FROM submission", [])?;
+    // So is what these said beside messages; hearing it twice does no harm.
+    let window = step
+        .memory
+        .directory
+        .policy(step.connection)?
+        .reseal_window();
+    say_again(step.connection, before(step.now(), window))?;
     step.connection.execute(
         "UPDATE device SET ratchet_counter = ?1, fallback_made_at = NULL, replace_keys = 1",
         params![i64::try_from(highest).unwrap_or(i64::MAX).saturating_add(1)],
@@ -450,11 +455,98 @@ pub(crate) fn checkpoint(step: &mut Step<'_>, highest: u64) -> Result<bool, Erro
     Ok(true)
 }
 
+/// Asks again for what did not open, and owes receipts again for what came, since a time.
+fn say_again(connection: &Connection, since: i64) -> Result<(), StoreError> {
+    connection.execute(
+        "UPDATE refused_envelope SET reseal_requested_at = NULL WHERE curable = 1 AND at >= ?1",
+        params![since],
+    )?;
+    let incoming = Direction::Incoming as i64;
+    for (kind, at) in [
+        (v1::ReceiptKind::Delivered, "arrived_at"),
+        (v1::ReceiptKind::Read, "read_at"),
+    ] {
+        let sql = format!(
+            "INSERT INTO receipt (author_user, message_id, content_hash, kind, at)
+             SELECT sender_user, message_id, content_hash, ?1, {at} FROM message
+             WHERE direction = ?2 AND {at} >= ?3 AND content_hash IS NOT NULL ORDER BY sequence"
+        );
+        connection.execute(&sql, params![i32::from(kind), incoming, since])?;
+    }
+    Ok(())
+}
+
+fn before(now: Timestamp, age: Duration) -> i64 {
+    now.as_millis()
+        .saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX))
+}
+
 /// Below this many unclaimed keys at the relay, more are made.
 const FEWEST_KEYS: usize = 25;
 const MOST_KEYS: usize = 50;
 /// Keys of so many devices are claimed in one call.
 const MOST_CLAIMS: usize = 1000;
-const FALLBACK_AGE: std::time::Duration = std::time::Duration::from_secs(7 * 24 * 3600);
+const FALLBACK_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
 /// A receipt nobody could be told in this time is worth nothing any more.
-const CONTROL_AGE: std::time::Duration = std::time::Duration::from_secs(30 * 24 * 3600);
+const CONTROL_AGE: Duration = Duration::from_secs(30 * 24 * 3600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn store() -> Result<Connection, StoreError> {
+        let connection = Connection::open_in_memory()?;
+        connection.execute_batch(include_str!("../store/version_1.sql"))?;
+        Ok(connection)
+    }
+
+    fn refuse(
+        connection: &Connection,
+        (number, at, curable): (u8, i64, bool),
+        asked: Option<i64>,
+    ) -> Result<(), StoreError> {
+        connection.execute(
+            "INSERT INTO refused_envelope (envelope_id, sender_device, sender_user, at, cause,
+                 curable, reseal_requested_at) VALUES (?1, x'07', 'NS-1', ?2, 1, ?3, ?4)",
+            params![[number], at, curable, asked],
+        )?;
+        Ok(())
+    }
+
+    fn numbers(connection: &Connection, sql: &str) -> Result<Vec<i64>, StoreError> {
+        let mut statement = connection.prepare(sql)?;
+        let numbers = statement.query_map([], |row| row.get(0))?;
+        Ok(numbers.collect::<Result<_, _>>()?)
+    }
+
+    #[test]
+    fn a_restored_copy_says_again_what_it_may_not_have_said() -> Result<(), StoreError> {
+        let connection = store()?;
+        connection.execute_batch("PRAGMA foreign_keys = OFF")?;
+        for (sequence, direction, arrived, read) in [
+            (1_u8, Direction::Incoming, 50, Some(60)),
+            (2, Direction::Incoming, 150, None),
+            (3, Direction::Incoming, 50, Some(150)),
+            (4, Direction::Outgoing, 150, None),
+        ] {
+            connection.execute(
+                "INSERT INTO message (sequence, message_id, sender_device, sender_user, conversation,
+                     direction, proof, priority, created_at, arrived_at, read_at, content_hash, body)
+                 VALUES (?1, ?5, x'07', 'NS-1', 1, ?2, 1, 1, 0, ?3, ?4, x'01', x'')",
+                params![sequence, direction as i64, arrived, read, [sequence; 16]],
+            )?;
+        }
+        refuse(&connection, (1, 50, true), Some(51))?;
+        refuse(&connection, (2, 150, true), Some(151))?;
+        say_again(&connection, 100)?;
+        let kinds = numbers(&connection, "SELECT kind FROM receipt ORDER BY id")?;
+        let (delivered, read) = (v1::ReceiptKind::Delivered, v1::ReceiptKind::Read);
+        assert_eq!(
+            kinds,
+            [delivered, read].map(|kind| i64::from(i32::from(kind)))
+        );
+        let asked = "SELECT at FROM refused_envelope WHERE reseal_requested_at IS NULL";
+        assert_eq!(numbers(&connection, asked)?, [150]);
+        Ok(())
+    }
+}

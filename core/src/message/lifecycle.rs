@@ -120,6 +120,8 @@ pub enum FailureCause {
     NoSuchTeam = 7,
     /// The relay will not take it for anybody, however often it is posted.
     RefusedByRelay = 8,
+    /// The time in which it may be sealed was over before it left.
+    TimeUp = 9,
 }
 
 impl FailureCause {
@@ -134,6 +136,7 @@ impl FailureCause {
             Self::NoKeys,
             Self::NoSuchTeam,
             Self::RefusedByRelay,
+            Self::TimeUp,
         ]
         .into_iter()
         .find(|cause| *cause as i64 == value)

@@ -73,6 +73,8 @@ class FailureCause(enum.Enum):
     NO_SUCH_TEAM = "no such team"
     #: The relay will not take it for anybody, however often it is posted.
     REFUSED_BY_RELAY = "refused by relay"
+    #: The time in which it may be sealed was over before it left.
+    TIME_UP = "time up"
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,8 @@ public struct Delivery: Hashable, Sendable {
         case noSuchTeam
         /// The relay will not take it for anybody, however often it is posted.
         case refusedByRelay
+        /// The time in which it may be sealed was over before it left.
+        case timeUp
     }
 }
 
@@ -111,6 +113,7 @@ extension Delivery.Failure {
             case .noKeys: .noKeys
             case .noSuchTeam: .noSuchTeam
             case .refusedByRelay: .refusedByRelay
+            case .timeUp: .timeUp
             }
     }
 }

@@ -178,6 +178,9 @@ public enum class FailureCause {
 
     /** The relay will not take it for anybody, however often it is posted. */
     REFUSED_BY_RELAY,
+
+    /** The time in which it may be sealed was over before it left. */
+    TIME_UP,
 }
 
 /**
