@@ -329,6 +329,7 @@ pub(crate) fn seal_controls(step: &mut Step<'_>) -> Result<(), Error> {
     step.connection
         .prepare_cached("DELETE FROM opened_envelope WHERE at < ?1")?
         .execute(params![horizon])?;
+    forget_refused(step.connection, horizon)?;
     for waiting in waiting_controls(step)? {
         let sender =
             step.memory
@@ -476,6 +477,17 @@ fn say_again(connection: &Connection, since: i64) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Forgets refused envelopes about which nothing is left to be done.
+fn forget_refused(connection: &Connection, before: i64) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "DELETE FROM refused_envelope
+             WHERE at < ?1 AND (curable = 0 OR reseal_requested_at < ?1)",
+        )?
+        .execute(params![before])?;
+    Ok(())
+}
+
 fn before(now: Timestamp, age: Duration) -> i64 {
     now.as_millis()
         .saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX))
@@ -547,6 +559,24 @@ mod tests {
         );
         let asked = "SELECT at FROM refused_envelope WHERE reseal_requested_at IS NULL";
         assert_eq!(numbers(&connection, asked)?, [150]);
+        Ok(())
+    }
+
+    #[test]
+    fn refused_envelopes_are_forgotten_once_they_are_old_and_settled() -> Result<(), StoreError> {
+        let connection = store()?;
+        for (refused, asked) in [
+            ((1, 10, false), None),
+            ((2, 11, true), Some(20)),
+            ((3, 12, true), None),
+            ((4, 13, true), Some(150)),
+            ((5, 140, false), None),
+        ] {
+            refuse(&connection, refused, asked)?;
+        }
+        forget_refused(&connection, 100)?;
+        let kept = "SELECT at FROM refused_envelope ORDER BY at";
+        assert_eq!(numbers(&connection, kept)?, [12, 13, 140]);
         Ok(())
     }
 }
