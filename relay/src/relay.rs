@@ -273,6 +273,10 @@ impl Core {
             return self.enroll(request).await;
         }
         let session = self.authenticate(method, &request)?;
+        // Whoever overheard a call and makes it again must not spend its caller's quota.
+        if session.org.seen.knows(session.mark) {
+            return Err(Refusal::new(RelayCode::Replay));
+        }
         let call = self.prepare(method, &session, &request.body)?;
         if !session.org.seen.is_new(session.mark) {
             return Err(Refusal::new(RelayCode::Replay));

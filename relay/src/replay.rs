@@ -38,6 +38,14 @@ impl SeenCalls {
             .insert(mark.digest)
     }
 
+    /// Whether a call was here before; it is not remembered by asking.
+    pub(crate) fn knows(&self, mark: CallMark) -> bool {
+        let by_end = self.lock();
+        by_end
+            .get(&mark.until)
+            .is_some_and(|marks| marks.contains(&mark.digest))
+    }
+
     /// Forgets the calls that the window refuses by now.
     pub(crate) fn forget(&self, now: Timestamp) {
         let mut by_end = self.lock();

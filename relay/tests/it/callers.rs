@@ -7,6 +7,7 @@ use wardline_org::{
     connect::Refusal, transport::RelayCall,
 };
 use wardline_proto::{Bytes, v1};
+use wardline_relay::Rate;
 
 use crate::{
     hospital::{Device, Hospital, key},
@@ -110,6 +111,22 @@ async fn known_device_id_with_another_key_is_refused() {
     );
     let answer = world.call(&thief, &v1::HeadRequest::default()).await;
     assert_eq!(code(answer), RelayCode::BadSignature);
+}
+
+#[tokio::test]
+async fn whoever_repeats_a_call_spends_nothing_of_its_callers_quota() {
+    let cast = cast();
+    let world = World::with_devices(&[&cast.ada], |config| {
+        config.quotas.device = Rate::new(1, 3);
+    })
+    .await;
+    let heard = signed(&world, &cast.ada, &v1::CheckpointRequest { counter: 1 });
+    assert_eq!(world.relay.handle(heard.clone()).await.status, 200);
+    for _ in 0..10 {
+        let again = world.relay.handle(heard.clone()).await;
+        assert_eq!(refusal(&again), RelayCode::Replay);
+    }
+    world.receive(&cast.ada).await.unwrap();
 }
 
 #[tokio::test]
