@@ -130,6 +130,7 @@ fn without_quotas(config: &mut Config) {
     config.window.past = Duration::from_secs(3600);
     config.limits.mailbox.envelopes = 10_000_000;
     config.limits.mailbox.bytes = u64::MAX / 4;
+    config.limits.mailbox.sender_percent = 100;
 }
 
 const SENDER: &str = "LAB-1";

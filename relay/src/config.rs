@@ -80,7 +80,7 @@ pub struct Limits {
     /// One-time keys that may wait for one device. Default: 500.
     pub one_time_keys: u32,
     /// How much one mailbox holds. What does not fit is refused for that device alone, as
-    /// `MAILBOX_FULL`. Default: 10,000 envelopes, 256 MiB.
+    /// `MAILBOX_FULL`. Default: 10,000 envelopes, 256 MiB, a tenth of it for one sender.
     pub mailbox: MailboxLimits,
     /// Envelopes in one answer of `Receive`. Default: 1,000.
     pub page_envelopes: u32,
@@ -103,6 +103,7 @@ impl Default for Limits {
             mailbox: MailboxLimits {
                 envelopes: 10_000,
                 bytes: 256 * MIB as u64,
+                sender_percent: 10,
             },
             page_envelopes: 1_000,
             page_bytes: 4 * MIB as u64,
@@ -110,8 +111,8 @@ impl Default for Limits {
     }
 }
 
-/// How much may be asked in a time, in *units*: a call costs one, one more for every 64 KiB of its body,
-/// and one more for every 50 devices it names. What is above is refused with `WL-RELAY-QUOTA` and the
+/// How much may be asked in a time, in *units*: a call costs one, or one for each submission it carries,
+/// one more for every 64 KiB of its body, and one more for every 50 devices it names. What is above is refused with `WL-RELAY-QUOTA` and the
 /// time after which it would be served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quotas {

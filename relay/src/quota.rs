@@ -55,8 +55,9 @@ impl Meter {
 }
 
 /// What a call costs: see [`Quotas`].
-pub(crate) fn units(body: usize, devices: usize) -> u32 {
-    u32::try_from(1 + body / BODY_PER_UNIT + devices / DEVICES_PER_UNIT).unwrap_or(u32::MAX)
+pub(crate) fn units(body: usize, devices: usize, submissions: usize) -> u32 {
+    u32::try_from(submissions.max(1) + body / BODY_PER_UNIT + devices / DEVICES_PER_UNIT)
+        .unwrap_or(u32::MAX)
 }
 
 struct Limiter<K: std::hash::Hash + Eq + Clone> {
@@ -164,8 +165,10 @@ mod tests {
 
     #[test]
     fn large_calls_cost_more() {
-        assert_eq!(units(10, 3), 1);
-        assert_eq!(units(8 * 1024 * 1024, 10_000), 1 + 128 + 200);
+        assert_eq!(units(10, 3, 0), 1);
+        assert_eq!(units(10, 3, 1), 1);
+        assert_eq!(units(8 * 1024 * 1024, 10_000, 0), 1 + 128 + 200);
+        assert_eq!(units(10, 3, 1_000), 1_000);
     }
 
     fn device(number: u8) -> DeviceId {

@@ -65,6 +65,14 @@ impl Call {
             _ => 0,
         }
     }
+
+    /// How many submissions it carries.
+    fn submissions(&self) -> usize {
+        match self {
+            Self::Send(send) => send.submissions.len(),
+            _ => 0,
+        }
+    }
 }
 
 impl Core {
@@ -87,7 +95,7 @@ impl Core {
             | Method::Checkpoint => drop(session.device()?),
         }
         let call = Call::decode(method, body)?;
-        let units = quota::units(body.len(), call.devices());
+        let units = quota::units(body.len(), call.devices(), call.submissions());
         self.meter.charge(session.org.key, session.caller, units)?;
         Ok(call)
     }

@@ -213,6 +213,25 @@ pub struct MailboxLimits {
     pub envelopes: u64,
     /// Most bytes, counted as if no content were shared.
     pub bytes: u64,
+    /// How many hundredths of either one sender may fill, at least one envelope.
+    pub sender_percent: u8,
+}
+
+impl MailboxLimits {
+    /// The most envelopes of one sender.
+    pub fn sender_envelopes(&self) -> u64 {
+        self.share(self.envelopes).max(1)
+    }
+
+    /// The most bytes of one sender. An envelope that comes alone may be larger.
+    pub fn sender_bytes(&self) -> u64 {
+        self.share(self.bytes)
+    }
+
+    fn share(&self, whole: u64) -> u64 {
+        let percent = u128::from(self.sender_percent.min(100));
+        u64::try_from(u128::from(whole) * percent / 100).unwrap_or(whole)
+    }
 }
 
 /// A device that does not get an envelope.

@@ -79,6 +79,7 @@ macro_rules! storage_conformance {
             sending::two_senders_may_use_the_same_name,
             sending::full_mailbox_refuses_one_device_and_serves_the_others,
             sending::mailbox_is_full_by_bytes_too,
+            sending::one_sender_fills_its_share_and_leaves_the_rest_to_others,
             sending::many_senders_at_once_leave_no_gap_in_the_sequences,
             mailboxes::page_holds_what_was_asked_for,
             mailboxes::large_envelopes_come_one_at_a_time,
@@ -108,6 +109,7 @@ pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
 pub(crate) const ROOMY: MailboxLimits = MailboxLimits {
     envelopes: 1_000,
     bytes: 1_000_000,
+    sender_percent: 100,
 };
 
 pub(crate) async fn mercy(storage: &dyn Storage) -> OrgKey {

@@ -203,6 +203,41 @@ pub async fn mailbox_is_full_by_bytes_too(shelf: &impl Shelf) {
     assert_eq!(storage.usage().await.unwrap().contents, 2);
 }
 
+pub async fn one_sender_fills_its_share_and_leaves_the_rest_to_others(shelf: &impl Shelf) {
+    let storage = shelf.open().await;
+    let org = mercy(&*storage).await;
+    // Each counts 16 bytes of sealed key and 6 of content; half a mailbox is two envelopes, or 50 bytes.
+    for (envelopes, bytes) in [(4, 1_000), (1_000, 100)] {
+        let first = if envelopes == 4 { 0 } else { 100 };
+        let recipient = device(if envelopes == 4 { 9 } else { 10 });
+        let refused = |number: u16, sender: u8| {
+            let sent = submission(first + number, b"sealed", &[recipient]);
+            let mut batch = batch(device(sender), vec![sent]);
+            batch.mailbox = crate::storage::MailboxLimits {
+                envelopes,
+                bytes,
+                sender_percent: 50,
+            };
+            let storage = &storage;
+            async move {
+                match storage.send(org, batch).await.unwrap() {
+                    SendAnswer::Accepted(outcomes) => !outcomes[0].refused.is_empty(),
+                    SendAnswer::Conflict(_) => panic!("conflict"),
+                }
+            }
+        };
+        assert!(!refused(1, 1).await && !refused(2, 1).await);
+        assert!(refused(3, 1).await, "one sender has its share");
+        assert!(!refused(4, 2).await, "another has its own");
+
+        // What was fetched is given back.
+        let page = receive(&*storage, org, recipient).await;
+        acknowledge(&*storage, org, recipient, page.epoch, 1).await;
+        assert!(!refused(5, 1).await);
+        assert!(refused(6, 1).await);
+    }
+}
+
 pub async fn many_senders_at_once_leave_no_gap_in_the_sequences(shelf: &impl Shelf) {
     let storage = shelf.open().await;
     let org = mercy(&*storage).await;

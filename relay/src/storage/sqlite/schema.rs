@@ -26,7 +26,10 @@ pub(super) fn version(connection: &Connection) -> Result<i64, StorageError> {
     Ok(connection.query_row("PRAGMA user_version", [], |row| row.get(0))?)
 }
 
-const STEPS: &[M<'static>] = &[M::up(include_str!("schema_1.sql"))];
+const STEPS: &[M<'static>] = &[
+    M::up(include_str!("schema_1.sql")),
+    M::up(include_str!("schema_2.sql")),
+];
 
 #[cfg(test)]
 mod tests {

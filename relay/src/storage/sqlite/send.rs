@@ -121,6 +121,9 @@ fn deliver(
     delivery: &Delivery,
 ) -> Result<bool, StorageError> {
     let size = row::length(&delivery.ciphertext).saturating_add(row::length(&submission.content));
+    if share_is_full(db, org, batch, delivery.device, size)? {
+        return Ok(false);
+    }
     let place = || -> Result<Option<(i64, i64)>, StorageError> {
         Ok(db
             .prepare_cached(
@@ -171,6 +174,35 @@ fn deliver(
         delivery.ciphertext.as_ref()
     ])?;
     Ok(true)
+}
+
+/// Whether this sender has filled its share of a mailbox.
+fn share_is_full(
+    db: &Connection,
+    org: OrgKey,
+    batch: &SendBatch,
+    device: DeviceId,
+    size: i64,
+) -> Result<bool, StorageError> {
+    let limits = &batch.mailbox;
+    let taken: Option<bool> = db
+        .prepare_cached(
+            "SELECT waiting >= ?4 OR waiting_bytes + ?5 > ?6 FROM shares
+             WHERE device = (SELECT id FROM devices WHERE org = ?1 AND device = ?2) AND sender = ?3",
+        )?
+        .query_row(
+            params![
+                org.row(),
+                device.as_bytes(),
+                batch.sender.as_bytes(),
+                row::signed(limits.sender_envelopes()),
+                size,
+                row::signed(limits.sender_bytes())
+            ],
+            |row| row.get(0),
+        )
+        .optional()?;
+    Ok(taken.unwrap_or(false))
 }
 
 fn encode_refused(refused: &[Refused]) -> Vec<u8> {
