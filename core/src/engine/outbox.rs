@@ -42,7 +42,8 @@ pub(crate) fn send(step: &mut Step<'_>, draft: &Draft) -> Result<MessageId, Erro
     }
     let rules = step.memory.directory.policy(step.connection)?;
     policy::check_text(&draft.text, &rules)?;
-    policy::check_size(&draft.text, draft.patient.as_ref())?;
+    let (bytes, identifiers) = size_of(draft);
+    policy::check_size(bytes, identifiers)?;
     if draft
         .idempotency_key
         .as_ref()
@@ -174,6 +175,17 @@ fn refuse_hopeless(step: &mut Step<'_>, recipient: &Recipient) -> Result<(), Err
     } else {
         Ok(())
     }
+}
+
+/// Bytes of a draft's text and patient, and how many identifiers the patient has.
+fn size_of(draft: &Draft) -> (usize, usize) {
+    let patient = draft.patient.as_ref().map_or((0, 0), |patient| {
+        let ids = patient.identifiers.iter();
+        let ids: usize = ids.map(|id| id.system.len() + id.value.len()).sum();
+        let bytes = patient.name.len() + patient.encounter.len() + ids;
+        (bytes, patient.identifiers.len())
+    });
+    (draft.text.len() + patient.0, patient.1)
 }
 
 /// The content of a draft, without what is only known when it is sealed.

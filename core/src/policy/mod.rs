@@ -4,7 +4,7 @@
 
 use wardline_org::policy::Policy;
 
-use crate::{error::SendError, message::Patient};
+use crate::error::SendError;
 
 /// Whether a text may be sent. A refusal changes nothing and says why.
 pub(crate) fn check_text(text: &str, policy: &Policy) -> Result<(), SendError> {
@@ -19,25 +19,21 @@ pub(crate) fn check_text(text: &str, policy: &Policy) -> Result<(), SendError> {
     Ok(())
 }
 
-/// Whether a patient fits beside a text. Text and patient are what a sender decides; the rest of a content
-/// (ten thousand recipients, padding by an eighth) fits beside them into the relay's mebibyte.
-pub(crate) fn check_size(text: &str, patient: Option<&Patient>) -> Result<(), SendError> {
-    let identifiers = patient.map_or(&[][..], |patient| &patient.identifiers);
-    if identifiers.len() > MOST_IDENTIFIERS {
+/// Whether a text and its patient fit, in bytes together, with so many identifiers. They are what a sender
+/// decides; the rest of a content (ten thousand recipients, padding) fits beside them into the relay's
+/// mebibyte.
+pub(crate) fn check_size(bytes: usize, identifiers: usize) -> Result<(), SendError> {
+    let number = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
+    if identifiers > MOST_IDENTIFIERS {
         return Err(SendError::TooManyIdentifiers {
-            length: u64::try_from(identifiers.len()).unwrap_or(u64::MAX),
-            limit: MOST_IDENTIFIERS as u64,
+            length: number(identifiers),
+            limit: number(MOST_IDENTIFIERS),
         });
     }
-    let names = patient.map_or(0, |patient| patient.name.len() + patient.encounter.len());
-    let ids = identifiers
-        .iter()
-        .map(|id| id.system.len() + id.value.len());
-    let length = text.len() + names + ids.sum::<usize>();
-    if length > MOST_BYTES {
+    if bytes > MOST_BYTES {
         return Err(SendError::TooLarge {
-            length: u64::try_from(length).unwrap_or(u64::MAX),
-            limit: MOST_BYTES as u64,
+            length: number(bytes),
+            limit: number(MOST_BYTES),
         });
     }
     Ok(())

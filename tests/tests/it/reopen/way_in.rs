@@ -6,7 +6,7 @@ use std::{
 };
 
 use wardline::{DeliveryState, Draft, Patient, PatientIdentifier, testing};
-use wardline_org::Transport as _;
+use wardline_org::{RelayCode, Transport as _};
 use wardline_proto::{Message, v1};
 use wardline_tests::{Ward, settle, text};
 
@@ -34,8 +34,13 @@ pub(super) async fn base_key(table: &str) {
     doctor
         .faults
         .meddle::<v1::CheckpointRequest>(|answer| answer.highest += 100);
+    // It owes its receipts again, and would start a session for them at once.
+    doctor
+        .faults
+        .refuse::<v1::ClaimKeysRequest>(RelayCode::Unavailable, |_| true);
     let _ = doctor.client.sync_once().await;
     assert!(rows(&doctor, "session").await.is_empty());
+    doctor.faults.relent();
     let doctor = cold(&ward, doctor, table).await;
     let mut replayed = first.lock().unwrap().take().unwrap();
     replayed.envelope_id = wardline_org::EnvelopeId::generate(START).unwrap().to_vec();
