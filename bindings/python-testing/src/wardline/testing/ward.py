@@ -48,6 +48,8 @@ MORNING = datetime(2025, 3, 3, 7, 0, tzinfo=timezone.utc)
 ROUND = timedelta(seconds=1)
 #: After so many rounds of every device in which it had nothing to do, nothing will change any more.
 AT_REST = 12
+#: What passes, and how often, when devices only wait for a time at which to ask again.
+PAUSE, MOST_PAUSES = timedelta(minutes=10), 10
 
 
 class Ward:
@@ -75,6 +77,8 @@ class Ward:
         self._secrets = leaks.Secrets()
         self._line = TimeLine()
         self._idle: Counter[Device] = Counter()
+        self._waiting: Counter[Device] = Counter()
+        self._pauses = 0
         self._assertions: list[Assertion] = []
         self._url: str | None = None
         self._running_clock: asyncio.Task[None] | None = None
@@ -239,14 +243,16 @@ class Ward:
         """Lets every device send and fetch, round after round, until something holds.
 
         Fails as soon as nobody has anything to do any more, and when it takes longer than ``within`` of
-        real time: a bound for what hangs, not a measure.
+        real time: a bound for what hangs, not a measure. When all that is left is a device that asks
+        again later (for keys that came damaged, say), the ward's time passes, ten minutes at a time.
         """
         self._idle.clear()
+        self._pauses = 0
         try:
             async with asyncio.timeout(within.total_seconds()):
                 while not await condition.holds():
                     await self._round()
-                    if self._rests(AT_REST):
+                    if self._rests(AT_REST) and not self._lets_time_pass():
                         why = "and nobody has anything to do any more"
                         break
                 else:
@@ -336,12 +342,23 @@ class Ward:
                 continue
             moved |= bool(done.posted or done.received)
             self._idle[device] += 1
+            self._waiting[device] = done.waiting
         moved |= await self._listen()
         if moved:
             self._idle.clear()
         else:
             # Loops of devices that were started, and other processes, have their own pace.
             await asyncio.sleep(0.02)
+
+    def _lets_time_pass(self) -> bool:
+        """Whether somebody waits for a time at which to ask again; then it comes."""
+        waits = any(self._waiting[device] for device in self._running())
+        if not waits or self._running_clock is not None or self._pauses >= MOST_PAUSES:
+            return False
+        self._pauses += 1
+        self._idle.clear()
+        self.passes(PAUSE)
+        return True
 
     def _rests(self, rounds: int) -> bool:
         """Whether every device has had so many rounds with nothing to do since anybody had something."""
@@ -419,10 +436,9 @@ class Ward:
         patient: Patient | None,
     ) -> Sent:
         reference = f"{author.id}/{message}"
-        known = next((one for one in self._written if one.reference == reference), None)
-        if known is not None:
-            # The same once more, by its idempotency key.
-            return known
+        for known in self._written:
+            if known.reference == reference:  # The same once more, by its idempotency key.
+                return known
         if isinstance(recipient, Person):
             users = frozenset({recipient.user})
         else:
