@@ -6,21 +6,17 @@ use std::{sync::mpsc, time::Duration};
 
 use wardline_sqlite::{Error, NoCompanion, Writer, halt};
 
-fn open(path: &std::path::Path) -> Writer<NoCompanion> {
-    let path = path.to_owned();
-    Writer::spawn("ending", None, NoCompanion, move || {
-        let connection = rusqlite::Connection::open(&path)?;
-        connection.execute_batch("CREATE TABLE IF NOT EXISTS note (text TEXT) STRICT")?;
-        Ok(connection)
-    })
-    .unwrap()
-}
-
 #[test]
 fn what_is_being_written_is_finished_and_nothing_is_begun_when_the_process_ends() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("notes.db");
-    let writer = open(&file);
+    let path = file.clone();
+    let writer = Writer::spawn("ending", None, NoCompanion, move || {
+        let connection = rusqlite::Connection::open(&path)?;
+        connection.execute_batch("CREATE TABLE IF NOT EXISTS note (text TEXT) STRICT")?;
+        Ok(connection)
+    })
+    .unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
 
     let (begun, is_begun) = mpsc::channel();

@@ -57,7 +57,8 @@ def serve(answer: Connection, folder: str) -> None:
 async def compare(
     ours: Callable[[], Awaitable[object]], theirs: Callable[[int], Awaitable[list[int]]], turns: int
 ) -> tuple[float, float]:
-    """The medians, in microseconds: from Python, and in Rust."""
+    """The medians, in microseconds: from Python, and in Rust. Best read on a quiet machine: a call from
+    Python changes threads twice more, and waits for a core each time when all are busy."""
     each = 20
     python: list[int] = []
     rust: list[int] = []
