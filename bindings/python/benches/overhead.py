@@ -1,6 +1,6 @@
 """What the binding adds to a call, and whether memory grows: against the same calls made in Rust.
 
-Both sides run in this process, in turns of a few calls each, so that whatever else the machine does meets
+Both sides run in this process, call by call in turns, so that whatever else the machine does meets
 both. The differences of the medians are what counts; memory is that of the process, relay excepted (the
 relay runs in a process of its own). Needs the packages ``wardline`` and ``wardline-testing``, built for
 release::
@@ -59,15 +59,14 @@ async def compare(
 ) -> tuple[float, float]:
     """The medians, in microseconds: from Python, and in Rust. Best read on a quiet machine: a call from
     Python changes threads twice more, and waits for a core each time when all are busy."""
-    each = 20
     python: list[int] = []
     rust: list[int] = []
     for _ in range(turns):
-        rust += await theirs(each)
-        for _ in range(each):
-            started = time.perf_counter_ns()
-            await ours()
-            python.append(time.perf_counter_ns() - started)
+        # One call each: in a row of them, threads that a single call has to wake are still awake.
+        rust += await theirs(1)
+        started = time.perf_counter_ns()
+        await ours()
+        python.append(time.perf_counter_ns() - started)
     return statistics.median(python) / 1000, statistics.median(rust) / 1000
 
 
@@ -101,7 +100,7 @@ async def overhead(nurse: Client, doctor: Client, turns: int) -> dict[str, tuple
     python, rust = await compare(
         lambda: doctor.events_from(limit=EVENTS),
         lambda times: run(lambda: doctor._native.time_events(EVENTS, times)),
-        max(turns // 4, 2),
+        max(turns // 4, 5),
     )
     found["receive, per event"] = python / EVENTS, rust / EVENTS
     return found
@@ -170,7 +169,7 @@ async def main(folder: Path, answer: Connection, turns: int, messages: int) -> b
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--turns", type=int, default=25, help="turns of 20 calls for each side")
+    parser.add_argument("--turns", type=int, default=500, help="calls of each side, in turns")
     parser.add_argument("--messages", type=int, default=20_000, help="0 leaves memory out")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
