@@ -30,8 +30,8 @@ RELAY = "relay.mercy.example"
 TEXT = "K 6.6 mmol/L, please repeat and call back"
 #: What the binding may add, in microseconds.
 LIMITS = {"send": 100.0, "receive, per event": 5.0, "timeline page of 50": 2000.0}
-#: What 20,000 sends and receives may leave behind, in MiB: what allocators keep, and a page cache of SQLite's.
-GROWTH = 16.0
+#: What 20,000 sends and receives may leave behind, in MiB: what an allocator keeps back.
+GROWTH = 4.0
 EVENTS = 500
 
 
@@ -106,11 +106,11 @@ async def overhead(nurse: Client, doctor: Client, turns: int) -> dict[str, tuple
     return found
 
 
-async def live(nurse: Client, doctor: Client, messages: int) -> None:
+async def live(nurse: Client, doctor: Client, messages: int, text: str = TEXT) -> None:
     """So many messages are sent, received, told as events and confirmed."""
     for start in range(0, messages, 200):
         for number in range(start, start + 200):
-            await nurse.send(Person("DR-1"), f"{TEXT} {number}")
+            await nurse.send(Person("DR-1"), f"{text} {number}")
         await nurse.sync_once()
         await doctor.sync_once()
         await nurse.sync_once()
@@ -121,7 +121,8 @@ async def live(nurse: Client, doctor: Client, messages: int) -> None:
 
 async def memory(nurse: Client, doctor: Client, messages: int) -> float:
     """How much the process has grown after so many messages, in MiB, after a warm-up."""
-    await live(nurse, doctor, 4000)
+    # Long ones: the page caches of SQLite grow with the store until they are full.
+    await live(nurse, doctor, 6000, text=TEXT * 60)
     before = resident()
     steps = []
     for _ in range(5):
