@@ -60,7 +60,11 @@ pub(crate) fn send(step: &mut Step<'_>, draft: &Draft) -> Result<MessageId, Erro
     let reference = draft.recipient.reference(&user, None);
     let row = conversation::ensure(step.connection, conversation_id, &reference)?;
     let content = write(step, draft, message_id, conversation_id);
-    let at_hand = at_hand(step, &draft.recipient)?;
+    let at_hand = if others_wait(step, row)? {
+        None
+    } else {
+        at_hand(step, &draft.recipient)?
+    };
     let sequence = match &at_hand {
         Some(at_hand) if at_hand.missing.is_empty() => {
             let content = freeze(step, content, &draft.recipient, at_hand)?;
@@ -149,6 +153,18 @@ fn sent_before(step: &Step<'_>, draft: &Draft) -> Result<Option<MessageId>, Erro
             MessageId::from_slice(&id).map_err(|_| StoreError::Damaged { what: "message" }.into())
         })
         .transpose()
+}
+
+/// Whether a message of this conversation was written before and is not sealed: it goes first, or what was
+/// written later would be read earlier.
+fn others_wait(step: &Step<'_>, conversation: i64) -> Result<bool, Error> {
+    Ok(step
+        .connection
+        .prepare_cached(
+            "SELECT 1 FROM outbox JOIN message ON message.sequence = outbox.message
+             WHERE message.conversation = ?1 AND outbox.content IS NOT NULL LIMIT 1",
+        )?
+        .exists(params![conversation])?)
 }
 
 /// Says at once what is certain: that the directory has no such recipient.

@@ -94,3 +94,36 @@ async fn an_answer_to_an_earlier_process_is_not_taken_for_an_answer_to_this_one(
     once.dedup();
     assert_eq!(once.len(), ids.len());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waited_for_keys_is_read_before_what_was_written_later() {
+    let mut ward = Ward::open(&["NS-1", "DR-1"]).await;
+    let nurse = ward.phone("NS-1").await;
+    let doctor = ward.phone("DR-1").await;
+    doctor.client.sync_once().await.unwrap();
+    let to = || Recipient::Person(doctor.user.clone());
+    for number in 1..=2 {
+        nurse.say(to(), &text(number)).await;
+    }
+    // The keys are there, and nothing has been sealed with them yet: the third could go at once.
+    let transport = ward.relay().local();
+    loop {
+        let outgoing = nurse
+            .client
+            .pending_requests()
+            .await
+            .unwrap()
+            .swap_remove(0);
+        let is_claim = outgoing.id.to_string().starts_with("claim-");
+        let answer = transport.call(outgoing.request).await.unwrap();
+        nurse.client.complete(outgoing.id, answer).await.unwrap();
+        if is_claim {
+            break;
+        }
+    }
+    nurse.say(to(), &text(3)).await;
+    carry(&ward, &nurse, 4).await;
+    doctor.client.sync_once().await.unwrap();
+    let expected: Vec<String> = (1..=3).map(text).collect();
+    assert_eq!(doctor.texts(doctor.with("NS-1")).await, expected);
+}
