@@ -117,16 +117,16 @@ struct View {
 
 #[uniffi::export]
 impl ConversationListView {
-    /// What the view shows now. No preview while the client is locked, and after the unlock none until
-    /// the next change.
+    /// What the view shows now. No preview while the client is locked.
     pub fn snapshot(&self) -> ConversationListSnapshot {
-        let mut shown = self.view.shown();
+        let mut shown = self.view.shown().clone();
         if self.view.client.is_locked() {
+            // Only hidden: a change after the unlock says what is different from what was shown.
             for conversation in &mut shown.conversations {
                 conversation.newest.preview = None;
             }
         }
-        shown.clone()
+        shown
     }
 
     /// Waits until something in the view has changed and says what; previews come with the unlock and

@@ -51,12 +51,15 @@ pub struct TimelineChange {
 
 #[uniffi::export]
 impl TimelineView {
-    /// What the view shows now. No message while the client is locked, and after the unlock none until
-    /// the next change.
+    /// What the view shows now. No message while the client is locked.
     pub fn snapshot(&self) -> TimelineSnapshot {
-        let mut shown = self.view.shown();
+        let shown = self.view.shown();
         if self.view.client.is_locked() {
-            shown.messages = Vec::new();
+            // Only hidden: a change after the unlock says what is different from what was shown.
+            return TimelineSnapshot {
+                messages: Vec::new(),
+                unread: shown.unread,
+            };
         }
         shown.clone()
     }
