@@ -161,8 +161,9 @@ fn others_wait(step: &Step<'_>, conversation: i64) -> Result<bool, Error> {
     Ok(step
         .connection
         .prepare_cached(
-            "SELECT 1 FROM outbox JOIN message ON message.sequence = outbox.message
-             WHERE message.conversation = ?1 AND outbox.content IS NOT NULL LIMIT 1",
+            // From the few that wait to their messages, never through a whole conversation.
+            "SELECT 1 FROM outbox WHERE content IS NOT NULL
+             AND (SELECT conversation FROM message WHERE sequence = outbox.message) = ?1 LIMIT 1",
         )?
         .exists(params![conversation])?)
 }
