@@ -104,6 +104,15 @@ pub enum SendError {
     /// A message to oneself.
     #[error("a message needs somebody else to go to; choose another recipient")]
     OnlySelf,
+    /// The message to answer asks for no answer.
+    #[error("the message asks for no answer; write a message instead")]
+    NotAsked,
+    /// The message to answer was written by this person.
+    #[error("a message is answered by somebody else than its author; write a message instead")]
+    OwnMessage,
+    /// The message to answer came from a device that the directory no longer stands behind.
+    #[error("the sender was revoked when the message came, so it is no order; ask somebody else")]
+    SenderRevoked,
     /// The idempotency key is longer than 128 bytes.
     #[error("the idempotency key is longer than 128 bytes; use a shorter one")]
     IdempotencyKeyTooLong,
@@ -213,6 +222,9 @@ impl SendError {
             Self::TooManyIdentifiers { .. } => "WL-SEND-TOO-MANY-IDENTIFIERS",
             Self::NoSuchRecipient => "WL-SEND-NO-SUCH-RECIPIENT",
             Self::OnlySelf => "WL-SEND-ONLY-SELF",
+            Self::NotAsked => "WL-SEND-NOT-ASKED",
+            Self::OwnMessage => "WL-SEND-OWN-MESSAGE",
+            Self::SenderRevoked => "WL-SEND-SENDER-REVOKED",
             Self::IdempotencyKeyTooLong => "WL-SEND-IDEMPOTENCY-KEY",
         }
     }

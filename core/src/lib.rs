@@ -124,9 +124,9 @@ pub use engine::points::FAILPOINTS;
 pub use error::{Error, Recovery, SendError};
 pub use id::{ConversationId, IdError, MessageId, MessageRef};
 pub use message::{
-    Conversation, ConversationPage, Cursor, DeliveryState, DeviceDelivery, Direction, Draft,
-    FailureCause, Message, NewestMessage, Page, Patient, PatientIdentifier, PersonDelivery,
-    Priority, Proof,
+    Answer, Asked, Conversation, ConversationPage, Cursor, DeliveryState, DeviceDelivery,
+    Direction, Draft, FailureCause, Message, NewestMessage, OpenItems, Page, Patient,
+    PatientIdentifier, PersonDelivery, Priority, Proof, StandingAnswer, Verdict,
 };
 pub use store::StoreError;
 pub use wardline_sqlite::halt;

@@ -30,6 +30,7 @@ pub(crate) enum Action {
     InboxKeyChanged = 16,
     PresenceAllowed = 17,
     PresenceForbidden = 18,
+    MessageAnswered = 30,
 }
 
 /// Appends a record inside the caller's transaction.

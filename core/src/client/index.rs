@@ -116,7 +116,8 @@ fn arrivals(
 ) -> Result<Arrivals, Error> {
     let damaged = || StoreError::Damaged { what: "message" };
     let mut statement = connection.prepare_cached(
-        "SELECT m.sequence, m.message_id, m.sender_device, m.sender_user, m.body, c.conversation_id
+        "SELECT m.sequence, m.message_id, m.sender_device, m.sender_user, m.body, c.conversation_id,
+                m.shown
          FROM message m JOIN conversation c ON c.id = m.conversation
          WHERE m.sequence > ?1 ORDER BY m.sequence LIMIT ?2",
     )?;
@@ -143,10 +144,11 @@ fn arrivals(
             tracing::error!(sequence, "a message body does not open");
             continue;
         };
-        let content = timeline::content_of(&body)?;
-        found
-            .documents
-            .push(Indexable::new(sequence, conversation, &sender, &content));
+        if row.get(6)? {
+            let content = timeline::content_of(&body)?;
+            let document = Indexable::new(sequence, conversation, &sender, &content);
+            found.documents.push(document);
+        }
         if let Cow::Owned(after) = opener.reseal(place, &sealed)? {
             found.resealed.push(Resealed {
                 sequence,

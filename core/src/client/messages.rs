@@ -8,6 +8,7 @@ use crate::{
     conversation,
     conversation::Recipient,
     engine::{
+        answering,
         event::{self, Delivered, EventCursor},
         outbox,
         points::Commit,
@@ -15,7 +16,8 @@ use crate::{
     error::Error,
     id::{ConversationId, MessageId, MessageRef},
     message::{
-        ConversationPage, Cursor, Draft, Message, Page, PersonDelivery, list, receipts, timeline,
+        Answer, ConversationPage, Cursor, Draft, Message, OpenItems, Page, PersonDelivery, Verdict,
+        answer, list, receipts, timeline,
     },
     store::search::Query,
     vault::{BodyPlace, BodySealer},
@@ -49,6 +51,74 @@ impl Client {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Accepts or declines a message that asks for it, with what was understood or why not. Everybody in
+    /// the conversation learns of it; answering is reading. A person may change their mind: the last answer
+    /// stands. Durable when it answers, like [`Client::send`]; answers the id of the answer, which
+    /// [`Client::deliveries`] knows.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] when nobody may read; [`Error::Unknown`] for a message that is not here;
+    /// [`crate::SendError::NotAsked`], [`crate::SendError::OwnMessage`],
+    /// [`crate::SendError::SenderRevoked`].
+    ///
+    /// ```
+    /// # async fn take(client: wardline::Client, page: wardline::Page) -> Result<(), wardline::Error> {
+    /// use wardline::Verdict;
+    ///
+    /// for message in page.messages {
+    ///     if message.asked.is_some_and(|asked| asked.open) {
+    ///         client.answer(message.reference(), Verdict::Accepted, "K 6.6, on my way").await?;
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn answer(
+        &self,
+        message: MessageRef,
+        verdict: Verdict,
+        read_back: &str,
+    ) -> Result<MessageId, Error> {
+        self.inner.reading()?;
+        let read_back = read_back.to_owned();
+        let answer = self
+            .step(Commit::Answer, move |step| {
+                answering::answer(step, message, verdict, &read_back)
+            })
+            .await?;
+        self.inner.wake.notify_one();
+        Ok(answer)
+    }
+
+    /// Every answer to a message that counts, oldest first; the last one of a person stands.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] when nobody may read.
+    pub async fn answers(&self, message: MessageRef) -> Result<Vec<Answer>, Error> {
+        let keys = self.inner.reading()?.keys;
+        self.inner
+            .store
+            .read(move |connection| answer::all(connection, &keys, message))
+            .await
+    }
+
+    /// Messages that ask for an answer which nobody has given yet, the most urgent first, then by their
+    /// deadlines.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] when nobody may read.
+    pub async fn open_items(&self, which: OpenItems, limit: u32) -> Result<Vec<Message>, Error> {
+        let keys = self.inner.reading()?.keys;
+        let now = self.inner.clock.now();
+        self.inner
+            .store
+            .read(move |connection| {
+                let open = answer::open(connection, which, now, limit)?;
+                timeline::by_sequence(connection, &keys, &open)
+            })
+            .await
     }
 
     /// The conversation that this person shares with a recipient.

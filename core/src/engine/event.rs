@@ -6,7 +6,7 @@ use wardline_org::{Timestamp, UserId};
 
 use crate::{
     id::{ConversationId, MessageId, MessageRef},
-    message::Priority,
+    message::{Priority, Verdict},
     store::StoreError,
 };
 
@@ -36,6 +36,17 @@ pub enum Event {
         message: MessageId,
         /// The person.
         user: UserId,
+    },
+    /// Somebody has accepted or declined a message, or this person has on another device.
+    MessageAnswered {
+        /// The message.
+        message: MessageRef,
+        /// Its conversation.
+        conversation: ConversationId,
+        /// Who answered.
+        user: UserId,
+        /// What they said.
+        verdict: Verdict,
     },
     /// A message was read on another device of the same person.
     ReadElsewhere {

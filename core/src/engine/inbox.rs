@@ -17,7 +17,7 @@ use wardline_org::{DeviceId, EnvelopeId, Timestamp, UserId, signer};
 use wardline_proto::{Message, v1};
 
 use super::{
-    Step,
+    Step, answering,
     attempt::{Attempts, Caution},
     control,
     event::Event,
@@ -30,8 +30,8 @@ use crate::{
     error::Error,
     id::MessageRef,
     message::{
-        Direction, Priority, Proof, receipts,
-        rows::{self, NewMessage},
+        ANSWER, Direction, Priority, Proof, receipts,
+        rows::{self, Facts, NewMessage},
     },
     session::{
         OpenFailure,
@@ -435,6 +435,7 @@ fn keep(
             content_hash: Some(opened.content_hash),
             body: &body,
             content_key: None,
+            facts: Facts::of(content),
         },
     )?;
     let incoming = place.direction == Direction::Incoming;
@@ -453,22 +454,27 @@ fn keep(
         )?;
         step.outgoing_changed();
     }
-    if inserted.is_none() {
+    let Some(message) = inserted else {
         return Ok(());
-    }
+    };
     step.audit(Action::MessageOpened, message_id.as_bytes())?;
     step.conversation_changed(row);
+    let reference = MessageRef {
+        device: opened.sender,
+        id: message_id,
+    };
+    if content.type_uri == ANSWER {
+        return answering::apply(step, message, &sender.user, content);
+    }
     if incoming {
         step.emit(&Event::MessageArrived {
-            message: MessageRef {
-                device: opened.sender,
-                id: message_id,
-            },
+            message: reference,
             conversation: conversation_id,
             tier: priority.into(),
         })?;
     }
-    Ok(())
+    // Answers may have overtaken it.
+    answering::settle(step, reference, conversation_id)
 }
 
 /// Remembers an opened envelope, so that the relay's repetitions are known as such.

@@ -8,6 +8,7 @@
 //!
 //! * [`outbox`]: from a draft to a message that is sealed or waits; [`sealing`]: for the [`audience`]
 //!   that the directory proves; [`posting`]: sealed submissions, and what the relay said of them.
+//! * [`answering`]: accepting and declining, here and as others do it.
 //! * [`inbox`]: from a batch of envelopes to messages; [`control`]: what devices tell each other.
 //! * [`upkeep`]: keys to offer, receipts to seal, envelopes to ask for again. [`keyless`]: whom to ask for
 //!   keys again, and when.
@@ -16,6 +17,7 @@
 //!
 //! Not its concern: the network and the loop, which are `client`'s.
 
+pub(crate) mod answering;
 pub(crate) mod attempt;
 mod audience;
 pub(crate) mod control;

@@ -26,9 +26,9 @@ use crate::{
     error::{Error, SendError},
     id::{ConversationId, MessageId},
     message::{
-        Direction, Draft, FailureCause, Proof, TEXT,
+        Direction, Draft, FailureCause, Priority, Proof, TEXT,
         lifecycle::Happening,
-        rows::{self, NewMessage},
+        rows::{self, Facts, NewMessage},
     },
     policy,
     session::content::ContentKey,
@@ -51,30 +51,45 @@ pub(crate) fn send(step: &mut Step<'_>, draft: &Draft) -> Result<MessageId, Erro
     {
         return Err(SendError::IdempotencyKeyTooLong.into());
     }
-    refuse_hopeless(step, &draft.recipient)?;
+    let content = content_of(draft);
+    let (sequence, message_id) = write(step, &draft.recipient, content)?;
+    if let Some(key) = &draft.idempotency_key {
+        step.connection
+            .prepare_cached("INSERT INTO idempotency (key, message) VALUES (?1, ?2)")?
+            .execute(params![key, sequence])?;
+    }
+    Ok(message_id)
+}
 
+/// Writes a content to a recipient: durable, and sealed too if nothing is missing. Answers its row and id.
+pub(super) fn write(
+    step: &mut Step<'_>,
+    recipient: &Recipient,
+    content: v1::Content,
+) -> Result<(i64, MessageId), Error> {
+    refuse_hopeless(step, recipient)?;
     let identity = &step.context.identity;
     let (user, organization) = (identity.user_id.clone(), identity.organization.clone());
     let message_id = MessageId::generate(step.now());
-    let conversation_id = draft.recipient.conversation(&organization, &user);
-    let reference = draft.recipient.reference(&user, None);
+    let conversation_id = recipient.conversation(&organization, &user);
+    let reference = recipient.reference(&user, None);
     let row = conversation::ensure(step.connection, conversation_id, &reference)?;
-    let content = write(step, draft, message_id, conversation_id);
+    let content = by_us(step, content, recipient, message_id, conversation_id);
     let at_hand = if others_wait(step, row)? {
         None
     } else {
-        at_hand(step, &draft.recipient)?
+        at_hand(step, recipient)?
     };
     let sequence = match &at_hand {
         Some(at_hand) if at_hand.missing.is_empty() => {
-            let content = freeze(step, content, &draft.recipient, at_hand)?;
+            let content = freeze(step, content, recipient, at_hand)?;
             let sealed = Sealed::new(step, &content)?;
-            let message = insert(step, draft, row, &content, Some(&sealed))?;
+            let message = insert(step, row, &content, Some(&sealed))?;
             send_off(step, message, &content, &sealed, at_hand)?;
             message
         }
         _ => {
-            let message = insert(step, draft, row, &content, None)?;
+            let message = insert(step, row, &content, None)?;
             step.connection
                 .prepare_cached(
                     "INSERT INTO outbox (message, content, queued_at) VALUES (?1, ?2, ?3)",
@@ -85,19 +100,14 @@ pub(crate) fn send(step: &mut Step<'_>, draft: &Draft) -> Result<MessageId, Erro
                     step.now().as_millis()
                 ])?;
             if let Some(at_hand) = at_hand {
-                seal_first(step, message, content, &draft.recipient, &at_hand)?;
+                seal_first(step, message, content, recipient, &at_hand)?;
             }
             message
         }
     };
-    if let Some(key) = &draft.idempotency_key {
-        step.connection
-            .prepare_cached("INSERT INTO idempotency (key, message) VALUES (?1, ?2)")?
-            .execute(params![key, sequence])?;
-    }
     step.conversation_changed(row);
     step.outgoing_changed();
-    Ok(message_id)
+    Ok((sequence, message_id))
 }
 
 /// Seals whatever waits and can be sealed now; answers how many messages still wait.
@@ -205,29 +215,15 @@ fn size_of(draft: &Draft) -> (usize, usize) {
     (draft.text.len() + patient.0, patient.1)
 }
 
-/// The content of a draft, without what is only known when it is sealed.
-fn write(
-    step: &Step<'_>,
-    draft: &Draft,
-    message_id: MessageId,
-    conversation_id: ConversationId,
-) -> v1::Content {
-    let identity = &step.context.identity;
+/// What a draft says.
+fn content_of(draft: &Draft) -> v1::Content {
+    let within = draft.answer_within.map_or(0, |time| time.as_millis());
     v1::Content {
-        version: CONTENT_VERSION,
-        organization: identity.organization.to_string(),
-        message_id: message_id.as_bytes().to_vec(),
-        conversation_id: conversation_id.as_bytes().to_vec(),
-        conversation: Some(draft.recipient.reference(&identity.user_id, None)),
-        sender_user_id: identity.user_id.to_string(),
-        sender_device: identity.device_id.to_vec(),
-        created_at_ms: step.now().as_millis(),
         type_uri: TEXT.to_owned(),
         body: v1::TextBody {
             text: draft.text.clone(),
         }
         .encode_to_vec(),
-        fallback_text: String::new(),
         priority: draft.priority as i32,
         patient: draft.patient.as_ref().map(|patient| v1::PatientContext {
             identifiers: patient
@@ -241,14 +237,37 @@ fn write(
             display_name: patient.name.clone(),
             encounter: patient.encounter.clone(),
         }),
+        occurred_at_ms: draft.occurred_at.map_or(0, Timestamp::as_millis),
+        answer_within_ms: u64::try_from(within).unwrap_or(u64::MAX),
         ..Default::default()
+    }
+}
+
+/// A content under our name, without what is only known when it is sealed.
+fn by_us(
+    step: &Step<'_>,
+    content: v1::Content,
+    recipient: &Recipient,
+    message_id: MessageId,
+    conversation_id: ConversationId,
+) -> v1::Content {
+    let identity = &step.context.identity;
+    v1::Content {
+        version: CONTENT_VERSION,
+        organization: identity.organization.to_string(),
+        message_id: message_id.as_bytes().to_vec(),
+        conversation_id: conversation_id.as_bytes().to_vec(),
+        conversation: Some(recipient.reference(&identity.user_id, None)),
+        sender_user_id: identity.user_id.to_string(),
+        sender_device: identity.device_id.to_vec(),
+        created_at_ms: step.now().as_millis(),
+        ..content
     }
 }
 
 /// Writes the row of a message: with everything that sealing gave, or as it waits.
 fn insert(
     step: &Step<'_>,
-    draft: &Draft,
     conversation: i64,
     content: &v1::Content,
     sealed: Option<&Sealed>,
@@ -275,12 +294,13 @@ fn insert(
             conversation,
             direction: Direction::Outgoing,
             proof: Proof::Proven,
-            priority: draft.priority,
+            priority: Priority::from_wire(content.priority),
             created_at: step.now(),
             arrived_at: step.now(),
             content_hash: sealed.map(|sealed| sealed.content.hash),
             body: &rows.body,
             content_key: rows.content_key.as_deref(),
+            facts: Facts::of(content),
         },
     )?
     .ok_or(StoreError::Damaged { what: "message id" })?;
@@ -368,13 +388,15 @@ fn seal_first(
         Bodies::seal(step, message_id, &sealed.signed, Some(&sealed))?;
     step.connection
         .prepare_cached(
-            "UPDATE message SET body = ?2, content_key = ?3, content_hash = ?4 WHERE sequence = ?1",
+            "UPDATE message SET body = ?2, content_key = ?3, content_hash = ?4, recipients = ?5
+             WHERE sequence = ?1",
         )?
         .execute(params![
             message,
             body,
             content_key,
-            sealed.content.hash.as_bytes()
+            sealed.content.hash.as_bytes(),
+            Facts::of(&content).recipients,
         ])?;
     send_off(step, message, &content, &sealed, at_hand)?;
     if at_hand.missing.is_empty() {

@@ -47,6 +47,7 @@ points! {
         Access => "wardline::access::before_commit", "wardline::access::after_commit";
         Send => "wardline::send::before_commit", "wardline::send::after_commit";
         Refuse => "wardline::refuse::before_commit", "wardline::refuse::after_commit";
+        Answer => "wardline::answer::before_commit", "wardline::answer::after_commit";
         Draft => "wardline::draft::before_commit", "wardline::draft::after_commit";
         Read => "wardline::read::before_commit", "wardline::read::after_commit";
         Confirm => "wardline::confirm::before_commit", "wardline::confirm::after_commit";

@@ -1,18 +1,24 @@
 //! Messages: what is written, what becomes of it, how it is read back.
 //!
-//! [`lifecycle`] is the one table of what can happen on the way to a device; [`rows`] writes messages
+//! [`answer`] is what people say to a message that asks for it. [`lifecycle`] is the one table of what can happen on the way to a device; [`rows`] writes messages
 //! and their recipients; [`timeline`] reads them, page by page, and [`list`] the conversations they are
 //! in; [`receipts`] queues what this device owes to authors.
 
+pub(crate) mod answer;
 pub(crate) mod lifecycle;
 pub(crate) mod list;
 pub(crate) mod receipts;
 pub(crate) mod rows;
 pub(crate) mod timeline;
 
+pub use answer::{Answer, OpenItems, StandingAnswer, Verdict};
 pub use lifecycle::{DeliveryState, FailureCause};
 pub use list::{Conversation, ConversationPage, NewestMessage};
-pub use timeline::{Cursor, DeviceDelivery, Message, Page, PersonDelivery};
+pub use timeline::{Asked, Cursor, DeviceDelivery, Message, Page, PersonDelivery};
+
+use std::time::Duration;
+
+use wardline_org::Timestamp;
 
 use crate::conversation::Recipient;
 
@@ -33,6 +39,8 @@ pub struct Draft {
     pub(crate) text: String,
     pub(crate) priority: Priority,
     pub(crate) patient: Option<Patient>,
+    pub(crate) occurred_at: Option<Timestamp>,
+    pub(crate) answer_within: Option<Duration>,
     pub(crate) idempotency_key: Option<String>,
 }
 
@@ -44,6 +52,8 @@ impl Draft {
             text: text.into(),
             priority: Priority::Routine,
             patient: None,
+            occurred_at: None,
+            answer_within: None,
             idempotency_key: None,
         }
     }
@@ -59,6 +69,21 @@ impl Draft {
     #[must_use]
     pub fn patient(mut self, patient: Patient) -> Self {
         self.patient = Some(patient);
+        self
+    }
+
+    /// When what it tells of happened, such as a laboratory result: the first of the closed loop's times.
+    #[must_use]
+    pub fn occurred_at(mut self, at: Timestamp) -> Self {
+        self.occurred_at = Some(at);
+        self
+    }
+
+    /// Asks for an answer ([`crate::Client::answer`]) within a time from now. A stat message asks for
+    /// one by itself, without a time.
+    #[must_use]
+    pub fn answer_within(mut self, time: Duration) -> Self {
+        self.answer_within = Some(time);
         self
     }
 
@@ -171,3 +196,5 @@ pub enum Proof {
 
 /// The content type of a text message.
 pub(crate) const TEXT: &str = "wardline.text/1";
+/// The content type of what says that a message is accepted or declined.
+pub(crate) const ANSWER: &str = "wardline.answer/1";

@@ -100,7 +100,8 @@ pub(crate) fn mark_read(
     let found = connection
         .prepare_cached(
             "SELECT sequence, conversation, sender_user, content_hash FROM message
-             WHERE sender_device = ?1 AND message_id = ?2 AND direction = ?3 AND read_at IS NULL",
+             WHERE sender_device = ?1 AND message_id = ?2 AND direction = ?3 AND read_at IS NULL
+               AND shown = 1",
         )?
         .query_row(
             params![
@@ -190,7 +191,7 @@ mod tests {
     use crate::{
         message::{
             Priority, Proof,
-            rows::{self, NewMessage},
+            rows::{self, Facts, NewMessage},
         },
         store::tests_support,
     };
@@ -220,6 +221,7 @@ mod tests {
                 content_hash: Some(Hash::of(&[author])),
                 body: &[],
                 content_key: None,
+                facts: Facts::of(&v1::Content::default()),
             };
             rows::insert(&connection, &new).unwrap().unwrap();
             MessageRef { device, id }

@@ -2,9 +2,10 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 use wardline_org::{DeviceId, Hash, Timestamp, UserId};
+use wardline_proto::v1;
 
 use super::{
-    Direction, Priority, Proof,
+    ANSWER, Direction, Priority, Proof,
     lifecycle::{DeliveryState, FailureCause, Happening},
 };
 use crate::{id::MessageId, store::StoreError, vault::BodyPlace};
@@ -25,6 +26,40 @@ pub(crate) struct NewMessage<'a> {
     pub(crate) body: &'a [u8],
     /// Sealed to the reading key; of a message that was sealed here.
     pub(crate) content_key: Option<&'a [u8]>,
+    pub(crate) facts: Facts,
+}
+
+/// What a locked device must know of a content, besides who wrote it when and how urgent it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Facts {
+    /// A person reads it; the others only say something about a message.
+    pub(crate) shown: bool,
+    pub(crate) occurred_at: Option<Timestamp>,
+    /// Somebody is asked to accept or decline it.
+    pub(crate) asks: bool,
+    /// Until when.
+    pub(crate) answer_by: Option<Timestamp>,
+    /// Whose answer counts: the devices of a content that asks, as the column holds them.
+    pub(crate) recipients: Option<Vec<u8>>,
+}
+
+impl Facts {
+    pub(crate) fn of(content: &v1::Content) -> Self {
+        let within = content.answer_within_ms;
+        let shown = content.type_uri != ANSWER;
+        let asks = shown && (within > 0 || Priority::from_wire(content.priority) == Priority::Stat);
+        let deadline = i64::try_from(within)
+            .unwrap_or(i64::MAX)
+            .saturating_add(content.created_at_ms);
+        Self {
+            shown,
+            occurred_at: (content.occurred_at_ms != 0)
+                .then(|| Timestamp::from_millis(content.occurred_at_ms)),
+            asks,
+            answer_by: (asks && within > 0).then(|| Timestamp::from_millis(deadline)),
+            recipients: asks.then(|| content.recipient_devices.concat()),
+        }
+    }
 }
 
 /// Writes a message once; `None` when this device has it already.
@@ -35,8 +70,10 @@ pub(crate) fn insert(
     let inserted = connection
         .prepare_cached(
             "INSERT INTO message (message_id, sender_device, sender_user, conversation, direction,
-                 proof, priority, created_at, arrived_at, content_hash, body, content_key)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+                 proof, priority, created_at, arrived_at, content_hash, body, content_key, shown,
+                 occurred_at, asks, answer_by, recipients, open)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
+                 ?15)
              ON CONFLICT (sender_device, message_id) DO NOTHING",
         )?
         .execute(params![
@@ -52,11 +89,19 @@ pub(crate) fn insert(
             new.content_hash.as_ref().map(Hash::as_bytes),
             new.body,
             new.content_key,
+            new.facts.shown,
+            new.facts.occurred_at.map(Timestamp::as_millis),
+            new.facts.asks,
+            new.facts.answer_by.map(Timestamp::as_millis),
+            new.facts.recipients,
         ])?;
     if inserted == 0 {
         return Ok(None);
     }
     let sequence = connection.last_insert_rowid();
+    if !new.facts.shown {
+        return Ok(Some(sequence));
+    }
     let unread = i64::from(new.direction == Direction::Incoming);
     connection
         .prepare_cached(

@@ -11,6 +11,7 @@ use wardline_proto::{Message as _, v1};
 
 use super::{
     Direction, Patient, PatientIdentifier, Priority, Proof, TEXT,
+    answer::{self, StandingAnswer},
     lifecycle::{DeliveryState, FailureCause},
     rows,
 };
@@ -55,6 +56,19 @@ pub struct Message {
     pub arrived_at: Timestamp,
     /// When a person opened it here, if it came in.
     pub read_at: Option<Timestamp>,
+    /// When what it tells of happened, such as a laboratory result, if its author said so.
+    pub occurred_at: Option<Timestamp>,
+    /// What is expected of its recipients; `None` when nobody is asked to answer.
+    pub asked: Option<Asked>,
+}
+
+/// An answer is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    /// Until when, by the author's clock; `None`: as soon as possible.
+    pub answer_by: Option<Timestamp>,
+    /// Nobody's standing answer accepts it yet, as far as this device knows.
+    pub open: bool,
 }
 
 impl Message {
@@ -112,6 +126,8 @@ pub struct PersonDelivery {
     pub user: UserId,
     /// The furthest any device of the person has come.
     pub state: DeliveryState,
+    /// Their last word, if they have answered.
+    pub answer: Option<StandingAnswer>,
     /// Every device it was sealed for.
     pub devices: Vec<DeviceDelivery>,
 }
@@ -141,13 +157,9 @@ pub(crate) fn page(
     before: Option<Cursor>,
     size: u32,
 ) -> Result<Page, Error> {
-    let mut statement = connection.prepare_cached(
-        "SELECT m.sequence, m.message_id, m.sender_device, m.sender_user, m.direction, m.proof,
-                m.priority, m.created_at, m.arrived_at, m.read_at, m.body, c.conversation_id
-         FROM message m JOIN conversation c ON c.id = m.conversation
-         WHERE c.conversation_id = ?1 AND m.sequence < ?2
-         ORDER BY m.sequence DESC LIMIT ?3",
-    )?;
+    let mut statement = connection.prepare_cached(&format!(
+        "{SHOWN} AND c.conversation_id = ?1 AND m.sequence < ?2 ORDER BY m.sequence DESC LIMIT ?3"
+    ))?;
     let before = before.map_or(i64::MAX, |cursor| cursor.0);
     let mut rows = statement.query(params![conversation.as_bytes(), before, size])?;
     let mut messages = Vec::new();
@@ -170,11 +182,7 @@ pub(crate) fn by_sequence(
     keys: &ReadingKeys,
     sequences: &[i64],
 ) -> Result<Vec<Message>, Error> {
-    let mut statement = connection.prepare_cached(
-        "SELECT m.sequence, m.message_id, m.sender_device, m.sender_user, m.direction, m.proof,
-                m.priority, m.created_at, m.arrived_at, m.read_at, m.body, c.conversation_id
-         FROM message m JOIN conversation c ON c.id = m.conversation WHERE m.sequence = ?1",
-    )?;
+    let mut statement = connection.prepare_cached(&format!("{SHOWN} AND m.sequence = ?1"))?;
     let mut opener = BodyOpener::new(keys);
     let mut messages = Vec::new();
     for sequence in sequences {
@@ -235,9 +243,15 @@ pub(crate) fn deliveries(
             read_at: time(row.get(6)?),
         });
     }
+    let subject = MessageRef {
+        device: us,
+        id: message,
+    };
+    let answers = answer::standing(connection, subject)?;
     Ok(people
         .into_iter()
         .map(|(user, devices)| PersonDelivery {
+            answer: answers.get(&user).copied(),
             state: devices
                 .iter()
                 .map(|device| device.state)
@@ -315,5 +329,21 @@ fn read(row: &rusqlite::Row<'_>, opener: &mut BodyOpener<'_>) -> Result<Message,
         created_at: Timestamp::from_millis(row.get(7)?),
         arrived_at: Timestamp::from_millis(row.get(8)?),
         read_at: row.get::<_, Option<i64>>(9)?.map(Timestamp::from_millis),
+        occurred_at: row.get::<_, Option<i64>>(12)?.map(Timestamp::from_millis),
+        asked: if row.get(13)? {
+            Some(Asked {
+                answer_by: row.get::<_, Option<i64>>(14)?.map(Timestamp::from_millis),
+                open: row.get(15)?,
+            })
+        } else {
+            None
+        },
     })
 }
+
+/// Messages as a person reads them; the columns are those of [`read`].
+const SHOWN: &str = "
+    SELECT m.sequence, m.message_id, m.sender_device, m.sender_user, m.direction, m.proof,
+           m.priority, m.created_at, m.arrived_at, m.read_at, m.body, c.conversation_id,
+           m.occurred_at, m.asks, m.answer_by, m.open
+    FROM message m JOIN conversation c ON c.id = m.conversation WHERE m.shown = 1";

@@ -11,6 +11,11 @@ pub(crate) fn check_text(text: &str, policy: &Policy) -> Result<(), SendError> {
     if text.trim().is_empty() {
         return Err(SendError::Empty);
     }
+    check_length(text, policy)
+}
+
+/// Whether a text is short enough; it may be empty.
+pub(crate) fn check_length(text: &str, policy: &Policy) -> Result<(), SendError> {
     let length = u64::try_from(text.len()).unwrap_or(u64::MAX);
     let limit = u64::from(policy.max_text_bytes);
     if length > limit {

@@ -60,7 +60,9 @@ CREATE TABLE conversation (
 CREATE INDEX conversation_newest ON conversation (last_sequence);
 CREATE INDEX conversation_unread ON conversation (unread) WHERE unread > 0;
 
--- `sequence` is the order of arrival here and the order of the timeline.
+-- `sequence` is the order of arrival here and the order of the timeline. `shown` is 0 for what only says
+-- something about another message. `asks` says that an answer is wanted, `answer_by` until when, and `recipients`
+-- whose answer counts (device ids, sorted); `open` that nobody has accepted it yet.
 CREATE TABLE message (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,
     message_id BLOB NOT NULL,
@@ -76,11 +78,34 @@ CREATE TABLE message (
     content_hash BLOB,
     body BLOB NOT NULL,
     content_key BLOB,
+    shown INTEGER NOT NULL DEFAULT 1,
+    occurred_at INTEGER,
+    asks INTEGER NOT NULL DEFAULT 0,
+    answer_by INTEGER,
+    recipients BLOB,
+    open INTEGER NOT NULL DEFAULT 0,
     UNIQUE (sender_device, message_id)
 ) STRICT;
-CREATE INDEX message_timeline ON message (conversation, sequence);
+CREATE INDEX message_timeline ON message (conversation, sequence) WHERE shown = 1;
+CREATE INDEX message_open ON message (priority, answer_by, sequence) WHERE open = 1;
 CREATE INDEX message_by_id ON message (message_id);
-CREATE INDEX message_unread ON message (conversation, priority) WHERE read_at IS NULL AND direction = 2;
+CREATE INDEX message_unread ON message (conversation, priority)
+    WHERE read_at IS NULL AND direction = 2 AND shown = 1;
+
+-- Who accepted or declined which message; `message` is the row that said so, and holds the read-back. An answer
+-- may overtake what it answers: `counts` is NULL until that is here.
+CREATE TABLE answer (
+    message INTEGER PRIMARY KEY REFERENCES message (sequence) ON DELETE CASCADE,
+    subject_device BLOB NOT NULL,
+    subject_id BLOB NOT NULL,
+    subject_hash BLOB NOT NULL,
+    user_id TEXT NOT NULL,
+    device_id BLOB NOT NULL,
+    verdict INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    counts INTEGER
+) STRICT;
+CREATE INDEX answer_subject ON answer (subject_device, subject_id);
 
 -- One row per device a message of ours goes to: the list frozen when it was sealed.
 CREATE TABLE recipient (

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 use wardline::{
     Client, DeliveryState, Direction, Draft, Error, Event, EventCursor, Message, MessageId,
-    Recipient, vault::Passphrase,
+    OpenItems, Recipient, Verdict, vault::Passphrase,
 };
 use wardline_proto::v1;
 
@@ -77,6 +77,13 @@ impl Device {
                 synced?;
             }
             Order::Send { to, texts } => self.send(&to, texts).await?,
+            Order::Accept => {
+                let client = self.client();
+                for message in client.open_items(OpenItems::ToAnswer, 100).await? {
+                    let message = message.reference();
+                    client.answer(message, Verdict::Accepted, "I go").await?;
+                }
+            }
             Order::Draft(to) => self.client().save_draft(recipient(&to), "Dear").await?,
             Order::Events => {
                 events(self.client(), EventCursor::default()).await?;

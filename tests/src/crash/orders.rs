@@ -45,6 +45,8 @@ pub enum Order {
         /// What.
         texts: Vec<String>,
     },
+    /// Accept everything that waits for an answer.
+    Accept,
     /// Keep a draft to somebody.
     Draft(To),
     /// Do once what an app does with its events: tell of them, mark what arrived as read, confirm.

@@ -3,7 +3,9 @@
 //!
 //! Every text is its own idempotency key, so that a play that is begun again says nothing twice.
 
-use wardline::{Draft, Recipient};
+use std::time::Duration;
+
+use wardline::{Draft, OpenItems, Recipient};
 use wardline_tests::{
     Phone,
     crash::orders::{Order, To},
@@ -108,6 +110,13 @@ impl Ward<'_> {
         assert_eq!(of_this_play(texts), expected);
         assert!(self.doctor.refusals().await.is_empty());
         assert_eq!(self.doctor.client.check_audit().await.unwrap(), None);
+        if play == Play::Shift {
+            let awaited = self.doctor.client.open_items(OpenItems::Awaited, 100).await;
+            let awaited = awaited.unwrap().into_iter().map(|message| message.text);
+            let unanswered: Vec<String> =
+                awaited.filter(|text| text.starts_with("doctor")).collect();
+            assert!(unanswered.is_empty(), "an answer was lost: {unanswered:?}");
+        }
         let refused = |warning: &&&str| warning.starts_with("WL-OPEN");
         let warnings = device.warnings();
         assert_eq!(warnings.iter().find(refused), None);
@@ -131,6 +140,7 @@ impl Ward<'_> {
             (Order::Draft(to(DOCTOR)), DONE),
             (Order::Sync, DONE),
             (Order::Events, DONE),
+            (Order::Accept, DONE),
             (Order::Sync, DONE),
         ]);
         if point.contains("access") {
@@ -189,7 +199,9 @@ impl Ward<'_> {
         let client = &self.doctor.client;
         client.sync_once().await.unwrap();
         let person = Recipient::Person(person.parse().unwrap());
-        let draft = Draft::new(person, text).idempotency_key(text);
+        let draft = Draft::new(person, text)
+            .answer_within(Duration::from_secs(3600))
+            .idempotency_key(text);
         client.send(draft).await.unwrap();
         client.sync_once().await.unwrap();
     }

@@ -5,12 +5,44 @@ use std::{
     time::Duration,
 };
 
-use wardline::{DeliveryState, Draft, Patient, PatientIdentifier, testing};
+use wardline::{
+    DeliveryState, Draft, OpenItems, Patient, PatientIdentifier, Priority, Verdict, testing,
+};
 use wardline_org::{RelayCode, Transport as _};
 use wardline_proto::{Message, v1};
 use wardline_tests::{Ward, settle, text};
 
 use super::{KEYLESS_PAUSE, Pair, START, alter, cold, only_fetch, pair, rows, to};
+
+pub(super) async fn answer(table: &str) {
+    let Pair {
+        ward,
+        clock,
+        nurse,
+        doctor,
+    } = pair().await;
+    let draft = Draft::new(to(&doctor), text(1)).priority(Priority::Stat);
+    let message = nurse.client.send(draft).await.unwrap();
+    settle(&[&nurse, &doctor], 1).await;
+    let reference = nurse.reference(message);
+    let accepted = Verdict::Accepted;
+    doctor
+        .client
+        .answer(reference, accepted, "I go")
+        .await
+        .unwrap();
+    settle(&[&doctor, &nurse], 1).await;
+    let nurse = cold(&ward, nurse, table).await;
+    nurse.unlock().await;
+    let answers = nurse.client.answers(reference).await.unwrap();
+    assert_eq!(answers[0].read_back, "I go");
+    clock.advance(Duration::from_secs(1));
+    let declined = Verdict::Declined;
+    doctor.client.answer(reference, declined, "").await.unwrap();
+    settle(&[&doctor, &nurse], 1).await;
+    let awaited = nurse.client.open_items(OpenItems::Awaited, 10).await;
+    assert_eq!(awaited.unwrap()[0].id, message);
+}
 
 pub(super) async fn base_key(table: &str) {
     let mut ward = Ward::open(&["NS-1", "DR-1"]).await;

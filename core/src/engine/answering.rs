@@ -1,0 +1,217 @@
+//! Answering: a person accepts or declines a message, here or on another device.
+//!
+//! An answer goes to everybody in the conversation as a signed content, because everybody wants to know who
+//! has taken it. Answering is reading: the author gets a read receipt too.
+//!
+//! Not its concern: which answers count and who has the last word, which is `message::answer`'s.
+
+use rusqlite::{OptionalExtension, params};
+use wardline_org::{DeviceId, Timestamp, UserId};
+use wardline_proto::{Message, v1};
+
+use super::{Step, event::Event, outbox};
+use crate::{
+    audit::Action,
+    conversation::Recipient,
+    error::{Error, SendError},
+    id::{ConversationId, MessageId, MessageRef},
+    message::{
+        ANSWER, Direction, Priority, Proof, Verdict,
+        answer::{self, Counted, NewAnswer},
+        receipts,
+    },
+    policy,
+    store::StoreError,
+};
+
+/// Answers a message in this person's name; answers the id of what said so.
+pub(crate) fn answer(
+    step: &mut Step<'_>,
+    message: MessageRef,
+    verdict: Verdict,
+    read_back: &str,
+) -> Result<MessageId, Error> {
+    let subject = Subject::load(step, message)?.ok_or(Error::Unknown)?;
+    subject.check()?;
+    let rules = step.memory.directory.policy(step.connection)?;
+    policy::check_length(read_back, &rules)?;
+    let content = v1::Content {
+        type_uri: ANSWER.to_owned(),
+        body: v1::AnswerBody {
+            verdict: wire(verdict).into(),
+            read_back: read_back.to_owned(),
+        }
+        .encode_to_vec(),
+        fallback_text: read_back.to_owned(),
+        priority: Priority::Routine as i32,
+        subject: Some(v1::MessageReference {
+            sender_device: message.device.to_vec(),
+            message_id: message.id.as_bytes().to_vec(),
+            content_hash: subject.hash.clone(),
+        }),
+        ..Default::default()
+    };
+    let (row, id) = outbox::write(step, &subject.recipient, content)?;
+    let user = step.context.identity.user_id.clone();
+    answer::note(
+        step.connection,
+        &NewAnswer {
+            row,
+            subject: message,
+            subject_hash: &subject.hash,
+            user: &user,
+            device: step.us(),
+            verdict,
+            at: step.now(),
+        },
+    )?;
+    if receipts::mark_read(step.connection, message, step.now())?.is_some() {
+        step.audit(Action::MessageRead, message.id.as_bytes())?;
+    }
+    step.audit(Action::MessageAnswered, message.id.as_bytes())?;
+    Ok(id)
+}
+
+/// Takes in somebody's answer, which stands in row `row`.
+pub(super) fn apply(
+    step: &mut Step<'_>,
+    row: i64,
+    user: &UserId,
+    content: &v1::Content,
+) -> Result<(), Error> {
+    let Some((subject, subject_hash, verdict)) = parse(content) else {
+        tracing::warn!("an answer says nothing, or not to what");
+        return Ok(());
+    };
+    let device = DeviceId::from_slice(&content.sender_device).map_err(|_| Error::Unknown)?;
+    let counts = answer::note(
+        step.connection,
+        &NewAnswer {
+            row,
+            subject,
+            subject_hash,
+            user,
+            device,
+            verdict,
+            at: Timestamp::from_millis(content.created_at_ms),
+        },
+    )?;
+    if counts {
+        let conversation = ConversationId::from_slice(&content.conversation_id)
+            .map_err(|_| StoreError::Damaged { what: "content" })?;
+        let user = user.clone();
+        tell(step, subject, conversation, Counted { user, verdict })?;
+    }
+    Ok(())
+}
+
+/// Counts the answers that came before their message.
+pub(super) fn settle(
+    step: &mut Step<'_>,
+    message: MessageRef,
+    conversation: ConversationId,
+) -> Result<(), Error> {
+    for counted in answer::count(step.connection, message)? {
+        tell(step, message, conversation, counted)?;
+    }
+    Ok(())
+}
+
+fn tell(
+    step: &mut Step<'_>,
+    message: MessageRef,
+    conversation: ConversationId,
+    Counted { user, verdict }: Counted,
+) -> Result<(), Error> {
+    step.audit(Action::MessageAnswered, message.id.as_bytes())?;
+    step.emit(&Event::MessageAnswered {
+        message,
+        conversation,
+        user,
+        verdict,
+    })
+}
+
+/// What an answer speaks of, by which ciphertext, and what it says.
+fn parse(content: &v1::Content) -> Option<(MessageRef, &[u8], Verdict)> {
+    let subject = content.subject.as_ref()?;
+    let message = MessageRef {
+        device: DeviceId::from_slice(&subject.sender_device).ok()?,
+        id: MessageId::from_slice(&subject.message_id).ok()?,
+    };
+    let verdict = match answer::said(content)?.verdict() {
+        v1::Verdict::Accepted => Verdict::Accepted,
+        v1::Verdict::Declined => Verdict::Declined,
+        v1::Verdict::Unspecified => return None,
+    };
+    Some((message, &subject.content_hash, verdict))
+}
+
+fn wire(verdict: Verdict) -> v1::Verdict {
+    match verdict {
+        Verdict::Accepted => v1::Verdict::Accepted,
+        Verdict::Declined => v1::Verdict::Declined,
+    }
+}
+
+/// A message that somebody wants to answer.
+struct Subject {
+    recipient: Recipient,
+    direction: Direction,
+    proof: i64,
+    asks: bool,
+    hash: Vec<u8>,
+}
+
+impl Subject {
+    fn load(step: &Step<'_>, message: MessageRef) -> Result<Option<Self>, Error> {
+        let damaged = || StoreError::Damaged { what: "message" };
+        let row = step
+            .connection
+            .prepare_cached(
+                "SELECT c.reference, m.direction, m.proof, m.asks, m.content_hash
+                 FROM message m JOIN conversation c ON c.id = m.conversation
+                 WHERE m.sender_device = ?1 AND m.message_id = ?2 AND m.shown = 1",
+            )?
+            .query_row(
+                params![message.device.as_bytes(), message.id.as_bytes()],
+                |row| {
+                    Ok((
+                        row.get::<_, Vec<u8>>(0)?,
+                        row.get::<_, i64>(1)?,
+                        row.get(2)?,
+                        row.get(3)?,
+                        row.get::<_, Option<Vec<u8>>>(4)?,
+                    ))
+                },
+            )
+            .optional()?;
+        let Some((reference, direction, proof, asks, hash)) = row else {
+            return Ok(None);
+        };
+        let us = &step.context.identity.user_id;
+        let recipient = v1::ConversationRef::decode(reference.as_slice())
+            .ok()
+            .and_then(|reference| Recipient::parse(&reference, us));
+        Ok(Some(Self {
+            recipient: recipient.ok_or_else(damaged)?,
+            direction: Direction::from_stored(direction).ok_or_else(damaged)?,
+            proof,
+            asks,
+            hash: hash.unwrap_or_default(),
+        }))
+    }
+
+    fn check(&self) -> Result<(), SendError> {
+        if self.direction != Direction::Incoming {
+            return Err(SendError::OwnMessage);
+        }
+        if self.proof != Proof::Proven as i64 {
+            return Err(SendError::SenderRevoked);
+        }
+        if !self.asks {
+            return Err(SendError::NotAsked);
+        }
+        Ok(())
+    }
+}

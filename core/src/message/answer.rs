@@ -1,0 +1,574 @@
+//! Answers: who has accepted or declined a message that asks for it.
+//!
+//! An answer is a signed content of its own, so it is sealed, delivered, confirmed and sealed again like
+//! any other; here is what it means for the message it speaks of. It counts when it comes from a device
+//! that the message was sealed for and names the very ciphertext: nobody else can close an open message.
+//! The last answer of a person stands (by the answering device's clock, then by its id), in whatever order
+//! answers arrive; a message is open until somebody's standing answer accepts it.
+//!
+//! Not its concern: writing and sending an answer, which is `engine::answering`'s.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, OptionalExtension, params};
+use wardline_org::{DeviceId, Timestamp, UserId};
+use wardline_proto::{Message as _, v1};
+
+use super::{ANSWER, Direction, Proof, rows, timeline};
+use crate::{
+    error::Error,
+    id::{MessageId, MessageRef},
+    store::StoreError,
+    vault::{BodyOpener, ReadingKeys},
+};
+
+/// What somebody says to a message that asks for an answer. Stored as a number: never renumber.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[repr(i64)]
+pub enum Verdict {
+    /// "I have it": the sender may stop looking for somebody.
+    Accepted = 1,
+    /// "Not me": the sender should ask somebody else at once.
+    Declined = 2,
+}
+
+impl Verdict {
+    /// Off the wire or out of the store.
+    pub(crate) fn from_number(value: i64) -> Option<Self> {
+        [Self::Accepted, Self::Declined]
+            .into_iter()
+            .find(|verdict| *verdict as i64 == value)
+    }
+}
+
+/// One answer to a message.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// Who answered, as the directory proves.
+    pub user: UserId,
+    /// On which device.
+    pub device: DeviceId,
+    /// What they said.
+    pub verdict: Verdict,
+    /// What they understood, in their own words, or why they decline; may be empty.
+    pub read_back: String,
+    /// When, by the answering device's clock.
+    pub at: Timestamp,
+    /// Whether it is the last word of this person.
+    pub stands: bool,
+}
+
+/// Shows who and what, nothing of what was written.
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Answer")
+            .field("verdict", &self.verdict)
+            .field("at", &self.at)
+            .field("stands", &self.stands)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An answer about to be noted.
+pub(crate) struct NewAnswer<'a> {
+    /// The row that holds it.
+    pub(crate) row: i64,
+    pub(crate) subject: MessageRef,
+    pub(crate) subject_hash: &'a [u8],
+    pub(crate) user: &'a UserId,
+    pub(crate) device: DeviceId,
+    pub(crate) verdict: Verdict,
+    pub(crate) at: Timestamp,
+}
+
+/// What noting an answer, or taking in its message, has changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Counted {
+    pub(crate) user: UserId,
+    pub(crate) verdict: Verdict,
+}
+
+/// Notes an answer; says whether it counts, as far as the message is here.
+pub(crate) fn note(connection: &Connection, new: &NewAnswer<'_>) -> Result<bool, StoreError> {
+    connection
+        .prepare_cached(
+            "INSERT INTO answer (message, subject_device, subject_id, subject_hash, user_id,
+                 device_id, verdict, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )?
+        .execute(params![
+            new.row,
+            new.subject.device.as_bytes(),
+            new.subject.id.as_bytes(),
+            new.subject_hash,
+            new.user.as_str(),
+            new.device.as_bytes(),
+            new.verdict as i64,
+            new.at.as_millis(),
+        ])?;
+    Ok(!count(connection, new.subject)?.is_empty())
+}
+
+/// Decides about the answers to a message that were not decided about yet, if it is here; answers those
+/// that count.
+pub(crate) fn count(
+    connection: &Connection,
+    subject: MessageRef,
+) -> Result<Vec<Counted>, StoreError> {
+    let Some(asked) = asked(connection, subject)? else {
+        return Ok(Vec::new());
+    };
+    let damaged = || StoreError::Damaged { what: "answer" };
+    let mut counted = Vec::new();
+    {
+        let mut waiting = connection.prepare_cached(
+            "SELECT a.message, a.subject_hash, a.user_id, a.device_id, a.verdict, m.conversation, m.proof
+             FROM answer a JOIN message m ON m.sequence = a.message
+             WHERE a.subject_device = ?1 AND a.subject_id = ?2 AND a.counts IS NULL
+             ORDER BY a.message",
+        )?;
+        let mut rows = waiting.query(params![subject.device.as_bytes(), subject.id.as_bytes()])?;
+        while let Some(row) = rows.next()? {
+            let device: Vec<u8> = row.get(3)?;
+            let counts = asked.hash == row.get::<_, Vec<u8>>(1)?
+                && asked.conversation == row.get::<_, i64>(5)?
+                && row.get::<_, i64>(6)? == Proof::Proven as i64
+                && asked.recipients.chunks_exact(16).any(|one| one == device);
+            connection
+                .prepare_cached("UPDATE answer SET counts = ?2 WHERE message = ?1")?
+                .execute(params![row.get::<_, i64>(0)?, counts])?;
+            if counts {
+                counted.push(Counted {
+                    user: UserId::new(row.get::<_, String>(2)?).map_err(|_| damaged())?,
+                    verdict: Verdict::from_number(row.get(4)?).ok_or_else(damaged)?,
+                });
+            }
+        }
+    }
+    if !counted.is_empty() {
+        let open = !standing(connection, subject)?
+            .values()
+            .any(|answer| answer.verdict == Verdict::Accepted);
+        connection
+            .prepare_cached("UPDATE message SET open = ?2 WHERE sequence = ?1 AND asks = 1")?
+            .execute(params![asked.sequence, open])?;
+    }
+    Ok(counted)
+}
+
+/// The last word of everybody whose answer counts.
+pub(crate) fn standing(
+    connection: &Connection,
+    subject: MessageRef,
+) -> Result<BTreeMap<UserId, StandingAnswer>, StoreError> {
+    let damaged = || StoreError::Damaged { what: "answer" };
+    let mut statement = connection.prepare_cached(IN_ORDER)?;
+    let mut rows = statement.query(params![subject.device.as_bytes(), subject.id.as_bytes()])?;
+    let mut standing = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let user = UserId::new(row.get::<_, String>(1)?).map_err(|_| damaged())?;
+        standing.insert(
+            user,
+            StandingAnswer {
+                verdict: Verdict::from_number(row.get(3)?).ok_or_else(damaged)?,
+                at: Timestamp::from_millis(row.get(4)?),
+                row: row.get(0)?,
+            },
+        );
+    }
+    Ok(standing)
+}
+
+/// The last word of one person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StandingAnswer {
+    /// What they said.
+    pub verdict: Verdict,
+    /// When, by the answering device's clock: the last of the closed loop's times.
+    pub at: Timestamp,
+    row: i64,
+}
+
+/// Every answer to a message that counts, in the order in which they stand.
+pub(crate) fn all(
+    connection: &Connection,
+    keys: &ReadingKeys,
+    subject: MessageRef,
+) -> Result<Vec<Answer>, Error> {
+    let damaged = || StoreError::Damaged { what: "answer" };
+    let standing = standing(connection, subject)?;
+    let mut statement = connection.prepare_cached(IN_ORDER)?;
+    let mut rows = statement.query(params![subject.device.as_bytes(), subject.id.as_bytes()])?;
+    let mut opener = BodyOpener::new(keys);
+    let mut answers = Vec::new();
+    while let Some(row) = rows.next()? {
+        let user = UserId::new(row.get::<_, String>(1)?).map_err(|_| damaged())?;
+        let device = DeviceId::from_slice(&row.get::<_, Vec<u8>>(2)?).map_err(|_| damaged())?;
+        let id = MessageId::from_slice(&row.get::<_, Vec<u8>>(5)?).map_err(|_| damaged())?;
+        let place = rows::place_id(device, id);
+        let read_back = opener
+            .open(rows::body_place(&place), &row.get::<_, Vec<u8>>(6)?)
+            .ok()
+            .and_then(|body| timeline::content_of(&body).ok())
+            .and_then(|content| said(&content))
+            .map(|body| body.read_back);
+        answers.push(Answer {
+            device,
+            verdict: Verdict::from_number(row.get(3)?).ok_or_else(damaged)?,
+            // A damaged body takes its words with it, not the fact.
+            read_back: read_back.unwrap_or_default(),
+            at: Timestamp::from_millis(row.get(4)?),
+            stands: standing
+                .get(&user)
+                .is_some_and(|last| Some(last.row) == row.get(0).ok()),
+            user,
+        });
+    }
+    Ok(answers)
+}
+
+/// Which open messages to look for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OpenItems {
+    /// Those of others, which wait for somebody here.
+    ToAnswer,
+    /// Those of this person, for which an answer is awaited.
+    Awaited,
+    /// The awaited ones whose time is up.
+    Overdue,
+}
+
+/// The rows of open messages, the most urgent first, then by their deadlines.
+pub(crate) fn open(
+    connection: &Connection,
+    which: OpenItems,
+    now: Timestamp,
+    limit: u32,
+) -> Result<Vec<i64>, StoreError> {
+    let (incoming, until) = match which {
+        OpenItems::ToAnswer => (true, i64::MAX),
+        OpenItems::Awaited => (false, i64::MAX),
+        OpenItems::Overdue => (false, now.as_millis()),
+    };
+    let mut statement = connection.prepare_cached(
+        "SELECT sequence FROM message
+         WHERE open = 1 AND (direction = ?1) = ?2 AND coalesce(answer_by, ?3) <= ?3
+           AND (answer_by IS NOT NULL OR ?4)
+         ORDER BY priority DESC, answer_by IS NULL, answer_by, sequence LIMIT ?5",
+    )?;
+    let rows = statement.query_map(
+        params![
+            Direction::Incoming as i64,
+            incoming,
+            until,
+            which != OpenItems::Overdue,
+            limit
+        ],
+        |row| row.get(0),
+    )?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The answer in a content, if it is one.
+pub(crate) fn said(content: &v1::Content) -> Option<v1::AnswerBody> {
+    (content.type_uri == ANSWER)
+        .then(|| v1::AnswerBody::decode(content.body.as_slice()).ok())
+        .flatten()
+}
+
+/// A message that asks, as far as answers to it are concerned.
+struct Asked {
+    sequence: i64,
+    conversation: i64,
+    hash: Vec<u8>,
+    recipients: Vec<u8>,
+}
+
+fn asked(connection: &Connection, subject: MessageRef) -> Result<Option<Asked>, StoreError> {
+    Ok(connection
+        .prepare_cached(
+            "SELECT sequence, conversation, content_hash, recipients FROM message
+             WHERE sender_device = ?1 AND message_id = ?2 AND shown = 1",
+        )?
+        .query_row(
+            params![subject.device.as_bytes(), subject.id.as_bytes()],
+            |row| {
+                Ok(Asked {
+                    sequence: row.get(0)?,
+                    conversation: row.get(1)?,
+                    hash: row.get::<_, Option<_>>(2)?.unwrap_or_default(),
+                    recipients: row.get::<_, Option<_>>(3)?.unwrap_or_default(),
+                })
+            },
+        )
+        .optional()?)
+}
+
+/// A person's answers come in the order in which they stand: the last one is the last word.
+const IN_ORDER: &str = "
+    SELECT a.message, a.user_id, a.device_id, a.verdict, a.at, m.message_id, m.body
+    FROM answer a JOIN message m ON m.sequence = a.message
+    WHERE a.subject_device = ?1 AND a.subject_id = ?2 AND a.counts = 1
+    ORDER BY a.at, m.message_id";
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use proptest::prelude::*;
+    use wardline_org::Hash;
+
+    use super::*;
+    use crate::{
+        message::{
+            Priority,
+            rows::{Facts, NewMessage},
+        },
+        store::tests_support,
+    };
+
+    /// A device with room for a message that asks, and answers to it.
+    struct Store {
+        connection: Connection,
+        _folder: tempfile::TempDir,
+    }
+
+    /// Who says what when; `device` 1 and 2 are two people's, and the message was sealed for both.
+    #[derive(Debug, Clone, Copy)]
+    struct Said {
+        device: u8,
+        verdict: Verdict,
+        at: i64,
+    }
+
+    impl Store {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let connection = tests_support::connection(folder.path());
+            for row in [1_u8, 2] {
+                connection
+                    .execute(
+                        "INSERT INTO conversation (id, conversation_id, reference)
+                         VALUES (?1, ?2, X'')",
+                        params![row, [row]],
+                    )
+                    .unwrap();
+            }
+            Self {
+                connection,
+                _folder: folder,
+            }
+        }
+
+        fn insert(
+            &self,
+            device: u8,
+            number: u8,
+            conversation: i64,
+            proof: Proof,
+            facts: Facts,
+        ) -> i64 {
+            let new = NewMessage {
+                message_id: id(number),
+                sender_device: device_id(device),
+                sender_user: &person(device),
+                conversation,
+                direction: Direction::Incoming,
+                proof,
+                priority: Priority::Stat,
+                created_at: Timestamp::from_millis(0),
+                arrived_at: Timestamp::from_millis(0),
+                content_hash: Some(Hash::of(&[number])),
+                body: &[],
+                content_key: None,
+                facts,
+            };
+            rows::insert(&self.connection, &new).unwrap().unwrap()
+        }
+
+        /// The message arrives; what was said before counts from now on.
+        fn message(&self) -> Vec<Counted> {
+            let facts = Facts::of(&v1::Content {
+                priority: Priority::Stat as i32,
+                recipient_devices: vec![device_id(1).to_vec(), device_id(2).to_vec()],
+                ..Default::default()
+            });
+            assert!(facts.asks);
+            self.insert(9, 0, 1, Proof::Proven, facts);
+            count(&self.connection, subject()).unwrap()
+        }
+
+        fn answer(&self, number: u8, said: Said) -> bool {
+            self.answer_as(number, said, &Hash::of(&[0]), 1, Proof::Proven)
+        }
+
+        fn answer_as(
+            &self,
+            number: u8,
+            said: Said,
+            hash: &Hash,
+            conversation: i64,
+            proof: Proof,
+        ) -> bool {
+            let facts = Facts::of(&v1::Content {
+                type_uri: ANSWER.to_owned(),
+                ..Default::default()
+            });
+            let row = self.insert(said.device, number, conversation, proof, facts);
+            let new = NewAnswer {
+                row,
+                subject: subject(),
+                subject_hash: hash.as_bytes(),
+                user: &person(said.device),
+                device: device_id(said.device),
+                verdict: said.verdict,
+                at: Timestamp::from_millis(said.at),
+            };
+            note(&self.connection, &new).unwrap()
+        }
+
+        fn is_open(&self) -> bool {
+            let sql = "SELECT open FROM message WHERE shown = 1";
+            self.connection
+                .query_row(sql, [], |row| row.get(0))
+                .unwrap()
+        }
+
+        fn standing(&self) -> Vec<(UserId, Verdict, i64)> {
+            let standing = standing(&self.connection, subject()).unwrap();
+            let standing = standing.into_iter();
+            standing
+                .map(|(user, last)| (user, last.verdict, last.at.as_millis()))
+                .collect()
+        }
+    }
+
+    fn id(number: u8) -> MessageId {
+        let mut uuid = [number; 16];
+        // A UUID of version 7.
+        uuid[6] = 0x70;
+        uuid[8] = 0x80;
+        MessageId::from_slice(&uuid).unwrap()
+    }
+
+    fn device_id(number: u8) -> DeviceId {
+        DeviceId::from_bytes([number; 16])
+    }
+
+    fn person(device: u8) -> UserId {
+        UserId::new(format!("DR-{device}")).unwrap()
+    }
+
+    fn subject() -> MessageRef {
+        MessageRef {
+            device: device_id(9),
+            id: id(0),
+        }
+    }
+
+    const ACCEPT: Said = Said {
+        device: 1,
+        verdict: Verdict::Accepted,
+        at: 1,
+    };
+
+    #[test]
+    fn an_answer_that_does_not_belong_to_the_message_closes_nothing() {
+        let store = Store::new();
+        store.message();
+        let (hash, proven) = (Hash::of(&[0]), Proof::Proven);
+        let stranger = Said {
+            device: 3,
+            ..ACCEPT
+        };
+        assert!(!store.answer(1, stranger), "it was not sealed for them");
+        let other = Hash::of(&[77]);
+        assert!(
+            !store.answer_as(2, ACCEPT, &other, 1, proven),
+            "another ciphertext"
+        );
+        assert!(
+            !store.answer_as(3, ACCEPT, &hash, 2, proven),
+            "another conversation"
+        );
+        assert!(
+            !store.answer_as(4, ACCEPT, &hash, 1, Proof::Revoked),
+            "revoked"
+        );
+        assert!(store.is_open() && store.standing().is_empty());
+        assert!(store.answer(5, ACCEPT));
+        assert!(!store.is_open());
+    }
+
+    #[test]
+    fn what_came_before_its_message_is_judged_when_that_is_here() {
+        let store = Store::new();
+        assert!(!store.answer(1, ACCEPT));
+        assert!(!store.answer(
+            2,
+            Said {
+                device: 3,
+                ..ACCEPT
+            }
+        ));
+        let user = person(1);
+        let verdict = Verdict::Accepted;
+        assert_eq!(store.message(), [Counted { user, verdict }]);
+        assert!(!store.is_open());
+        assert_eq!(count(&store.connection, subject()).unwrap(), [], "once");
+    }
+
+    fn said() -> impl Strategy<Value = Said> {
+        let verdict = prop_oneof![Just(Verdict::Accepted), Just(Verdict::Declined)];
+        (1_u8..=3, verdict, 0_i64..4).prop_map(|(device, verdict, at)| Said {
+            device,
+            verdict,
+            at,
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// Late, repeated, contradictory: every device comes to the same end, whatever the order and
+        /// wherever among the answers the message itself arrives.
+        #[test]
+        fn order_of_arrival_does_not_matter(
+            all in proptest::collection::vec(said(), 0..8),
+            order in any::<proptest::sample::Index>(),
+            place in any::<proptest::sample::Index>(),
+        ) {
+            let run = |numbers: &[usize], place: usize| {
+                let store = Store::new();
+                for (nth, number) in numbers.iter().enumerate() {
+                    if nth == place {
+                        store.message();
+                    }
+                    store.answer(u8::try_from(*number).unwrap() + 1, all[*number]);
+                }
+                if place >= numbers.len() {
+                    store.message();
+                }
+                (store.is_open(), store.standing())
+            };
+            let in_order: Vec<usize> = (0..all.len()).collect();
+            let mut turned = in_order.clone();
+            turned.rotate_left(order.index(all.len().max(1)));
+            if order.index(2) == 1 {
+                turned.reverse();
+            }
+            let (open, standing) = run(&in_order, 0);
+            prop_assert_eq!(
+                &run(&turned, place.index(all.len() + 1)),
+                &(open, standing.clone())
+            );
+            // The table in words: somebody's last word decides, and nobody else's.
+            let last = |device: u8| {
+                let said = all.iter().enumerate().filter(|(_, said)| said.device == device);
+                said.max_by_key(|(number, said)| (said.at, *number)).map(|(_, said)| said.verdict)
+            };
+            let accepted = [1, 2].map(last).contains(&Some(Verdict::Accepted));
+            prop_assert_eq!(open, !accepted);
+            prop_assert_eq!(standing.len(), [1, 2].map(last).into_iter().flatten().count());
+        }
+    }
+}
