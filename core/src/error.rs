@@ -104,6 +104,12 @@ pub enum SendError {
     /// A message to oneself.
     #[error("a message needs somebody else to go to; choose another recipient")]
     OnlySelf,
+    /// Somebody else wrote the message to be taken back.
+    #[error("a message is taken back by its author only; tell them")]
+    NotYours,
+    /// The policy's time for taking the message back is over, or it was taken back before.
+    #[error("the message can no longer be taken back; correct it with a new one")]
+    TooLateToRecall,
     /// The message to answer asks for no answer.
     #[error("the message asks for no answer; write a message instead")]
     NotAsked,
@@ -222,6 +228,8 @@ impl SendError {
             Self::TooManyIdentifiers { .. } => "WL-SEND-TOO-MANY-IDENTIFIERS",
             Self::NoSuchRecipient => "WL-SEND-NO-SUCH-RECIPIENT",
             Self::OnlySelf => "WL-SEND-ONLY-SELF",
+            Self::NotYours => "WL-SEND-NOT-YOURS",
+            Self::TooLateToRecall => "WL-SEND-TOO-LATE-TO-RECALL",
             Self::NotAsked => "WL-SEND-NOT-ASKED",
             Self::OwnMessage => "WL-SEND-OWN-MESSAGE",
             Self::SenderRevoked => "WL-SEND-SENDER-REVOKED",

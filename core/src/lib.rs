@@ -126,7 +126,8 @@ pub use id::{ConversationId, IdError, MessageId, MessageRef};
 pub use message::{
     Answer, Asked, Conversation, ConversationPage, Cursor, DeliveryState, DeviceDelivery,
     Direction, Draft, FailureCause, Message, NewestMessage, OpenItems, Page, Patient,
-    PatientIdentifier, PersonDelivery, Priority, Proof, StandingAnswer, Verdict,
+    PatientIdentifier, PersonDelivery, Priority, Proof, RecallOutcome, Recalled, StandingAnswer,
+    Verdict,
 };
 pub use store::StoreError;
 pub use wardline_sqlite::halt;

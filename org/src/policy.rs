@@ -43,6 +43,9 @@ pub struct Policy {
     /// For how long after sending an undelivered message may be sealed again for a recipient.
     #[serde(default = "default::reseal_window_seconds")]
     pub reseal_window_seconds: u32,
+    /// For how long after sending a message may be taken back by its author; 0: never.
+    #[serde(default = "default::recall_window_seconds")]
+    pub recall_window_seconds: u32,
     /// Rules of a later version.
     #[serde(flatten)]
     pub other: serde_json::Map<String, serde_json::Value>,
@@ -58,6 +61,7 @@ impl Policy {
             head_refresh_seconds: default::head_refresh_seconds(),
             offline_limit_seconds: default::offline_limit_seconds(),
             reseal_window_seconds: default::reseal_window_seconds(),
+            recall_window_seconds: default::recall_window_seconds(),
             other: serde_json::Map::new(),
         }
     }
@@ -75,6 +79,11 @@ impl Policy {
     /// For how long after sending a message may be sealed again.
     pub fn reseal_window(&self) -> Duration {
         Duration::from_secs(self.reseal_window_seconds.into())
+    }
+
+    /// For how long after sending a message may be taken back.
+    pub fn recall_window(&self) -> Duration {
+        Duration::from_secs(self.recall_window_seconds.into())
     }
 
     fn check(&self) -> Result<(), PolicyError> {
@@ -99,6 +108,12 @@ impl Policy {
         in_range(
             "reseal_window_seconds",
             self.reseal_window_seconds,
+            0,
+            30 * DAY,
+        )?;
+        in_range(
+            "recall_window_seconds",
+            self.recall_window_seconds,
             0,
             30 * DAY,
         )
@@ -214,5 +229,9 @@ mod default {
 
     pub(super) fn reseal_window_seconds() -> u32 {
         7 * DAY
+    }
+
+    pub(super) fn recall_window_seconds() -> u32 {
+        DAY
     }
 }

@@ -134,6 +134,15 @@ impl<C: Companion> Writer<C> {
         self.control(Message::Resume).await
     }
 
+    /// Finishes what is queued and writes the log into the database, down to the last byte: what was
+    /// overwritten or deleted is in neither of them afterwards (with `secure_delete`).
+    ///
+    /// # Errors
+    /// [`Error::Busy`] while somebody reads an older state: try again later.
+    pub async fn empty_log(&self) -> Result<(), Error> {
+        self.control(Message::EmptyLog).await
+    }
+
     /// Finishes what is queued, closes the connection and ends the thread. Closing twice is closing once.
     pub async fn close(&self) -> Result<(), Error> {
         match self.control(Message::Close).await {
@@ -190,6 +199,7 @@ enum Message<C> {
     Job(Job<C>),
     Suspend(oneshot::Sender<Result<(), Error>>),
     Resume(oneshot::Sender<Result<(), Error>>),
+    EmptyLog(oneshot::Sender<Result<(), Error>>),
     Close(oneshot::Sender<Result<(), Error>>),
 }
 
@@ -273,6 +283,9 @@ where
                     }
                     Err(error) => drop(answer.send(Err(error))),
                 },
+                (Message::EmptyLog(answer), open) => {
+                    let _ = answer.send(open.ok_or(Error::Suspended).and_then(empty_log));
+                }
                 (Message::Close(answer), _) => {
                     drop(connection.take());
                     let _ = answer.send(Ok(()));
@@ -375,6 +388,14 @@ where
         self.data_version = None;
         self.companion.lost();
     }
+}
+
+fn empty_log(connection: &Connection) -> Result<(), Error> {
+    let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+    if connection.query_row(sql, [], |row| row.get(0))? {
+        return Err(Error::Busy);
+    }
+    Ok(())
 }
 
 /// Changes whenever another connection has committed to the file.

@@ -31,6 +31,9 @@ pub(crate) enum Action {
     PresenceAllowed = 17,
     PresenceForbidden = 18,
     MessageAnswered = 30,
+    MessageRecalled = 31,
+    RecallRefused = 32,
+    MessagePurged = 33,
 }
 
 /// Appends a record inside the caller's transaction.

@@ -21,7 +21,7 @@ use crate::{
         event::Event,
         inbox, outbox,
         points::{Call, Commit},
-        posting, reseal, upkeep,
+        posting, recalling, reseal, upkeep,
     },
     error::Error,
     session::ratchets,
@@ -37,6 +37,7 @@ pub(super) enum Ask {
     Entries(v1::EntriesRequest),
     Claim(v1::ClaimKeysRequest),
     Send(v1::SendRequest),
+    Withdraw(v1::WithdrawRequest),
     Receive(v1::ReceiveRequest),
     Acknowledge(v1::AcknowledgeRequest),
 }
@@ -68,6 +69,7 @@ impl Ask {
             Self::Entries(_) => Call::Entries,
             Self::Claim(_) => Call::Claim,
             Self::Send(_) => Call::Send,
+            Self::Withdraw(_) => Call::Withdraw,
             Self::Receive(_) => Call::Receive,
             Self::Acknowledge(_) => Call::Acknowledge,
         }
@@ -87,6 +89,7 @@ impl Ask {
             Self::Entries(call) => Request::new(call),
             Self::Claim(call) => Request::new(call),
             Self::Send(call) => Request::new(call),
+            Self::Withdraw(call) => Request::new(call),
             Self::Receive(call) => Request::new(call),
             Self::Acknowledge(call) => Request::new(call),
         }
@@ -117,12 +120,14 @@ impl Client {
         let (submissions, checkpoint) = self
             .look(|view| Ok((posting::to_post(view)?, ratchets::counter(view.connection)?)))
             .await?;
-        Ok((!submissions.is_empty()).then(|| {
-            Ask::Send(v1::SendRequest {
+        if !submissions.is_empty() {
+            return Ok(Some(Ask::Send(v1::SendRequest {
                 submissions,
                 checkpoint,
-            })
-        }))
+            })));
+        }
+        let envelope = self.look(|view| recalling::to_withdraw(view)).await?;
+        Ok(envelope.map(|envelope_id| Ask::Withdraw(v1::WithdrawRequest { envelope_id })))
     }
 
     /// What has to be answered before anything else is asked. To open what came moves ratchets too: each
@@ -203,6 +208,10 @@ impl Client {
                 }
                 answer => self.on_send(&sent, answer?).await,
             },
+            Ask::Withdraw(asked) => {
+                self.on_withdraw(asked, decode::<v1::WithdrawRequest>(answer))
+                    .await
+            }
             Ask::Receive(asked) => {
                 self.on_receive(asked, decode::<v1::ReceiveRequest>(answer)?)
                     .await
@@ -455,6 +464,28 @@ impl Client {
         );
         self.step(Commit::Posted, move |step| posting::refused(step, &sent))
             .await?;
+        Ok(Answered::default())
+    }
+
+    async fn on_withdraw(
+        &self,
+        asked: v1::WithdrawRequest,
+        answer: Result<v1::WithdrawResponse, Error>,
+    ) -> Result<Answered, Error> {
+        let devices = match answer {
+            Ok(answer) => answer.withdrawn_devices,
+            // Asking the same again would not help; the recall itself is on its way.
+            Err(Error::Call(CallError::Refused(refusal)))
+                if posting::blames_what_is_sent(&refusal.code) =>
+            {
+                Vec::new()
+            }
+            Err(error) => return Err(error),
+        };
+        self.step(Commit::Withdrawn, move |step| {
+            recalling::withdrawn(step, &asked.envelope_id, &devices)
+        })
+        .await?;
         Ok(Answered::default())
     }
 

@@ -45,6 +45,7 @@ impl Client {
     }
 
     async fn catch_up(&self) -> Result<(), Error> {
+        let _indexing = self.inner.indexing.lock().await;
         while let Some(unlocked) = self.inner.unlocked() {
             let index = Arc::clone(&unlocked.search);
             let watermark = blocking(move || Ok(index.watermark()?)).await?;
@@ -67,6 +68,7 @@ impl Client {
                 Ok(())
             })
             .await?;
+            self.unindex_recalled().await?;
         }
         Ok(())
     }
@@ -119,7 +121,7 @@ fn arrivals(
         "SELECT m.sequence, m.message_id, m.sender_device, m.sender_user, m.body, c.conversation_id,
                 m.shown
          FROM message m JOIN conversation c ON c.id = m.conversation
-         WHERE m.sequence > ?1 ORDER BY m.sequence LIMIT ?2",
+         WHERE m.sequence > ?1 AND length(m.body) > 0 ORDER BY m.sequence LIMIT ?2",
     )?;
     let mut rows = statement.query(params![watermark, ARRIVALS_AT_ONCE])?;
     let mut opener = BodyOpener::new(keys);

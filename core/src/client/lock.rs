@@ -104,6 +104,7 @@ impl Client {
         if let Err(error) = self.take_up_arrivals().await {
             tracing::warn!(code = %error.code(), "the search index is behind");
         }
+        self.purge_or_later().await;
         Ok(())
     }
 

@@ -12,6 +12,7 @@ use crate::{
         event::{self, Delivered, EventCursor},
         outbox,
         points::Commit,
+        recalling,
     },
     error::Error,
     id::{ConversationId, MessageId, MessageRef},
@@ -90,6 +91,37 @@ impl Client {
             .await?;
         self.inner.wake.notify_one();
         Ok(answer)
+    }
+
+    /// Takes a message of this person back, with a reason that everybody in the conversation can read: its
+    /// text is gone from here at once, from devices that are online in a moment, from others before they show
+    /// it. What has become of it on each device is in [`Client::deliveries`].
+    ///
+    /// A device that was shown it may have been read, photographed or backed up; what a recall means is each
+    /// device's own word.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] when nobody may read; [`Error::Unknown`] for a message that is not here;
+    /// [`crate::SendError::NotYours`]; [`crate::SendError::TooLateToRecall`] after the policy's time.
+    ///
+    /// ```
+    /// # async fn wrong(client: wardline::Client, page: wardline::Page) -> Result<(), wardline::Error> {
+    /// if let Some(newest) = page.messages.last() {
+    ///     client.recall(newest.reference(), "wrong patient").await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn recall(&self, message: MessageRef, reason: &str) -> Result<(), Error> {
+        self.inner.reading()?;
+        let reason = reason.to_owned();
+        self.step(Commit::Recall, move |step| {
+            recalling::recall(step, message, &reason)
+        })
+        .await?;
+        self.purge_or_later().await;
+        self.inner.wake.notify_one();
+        Ok(())
     }
 
     /// Every answer to a message that counts, oldest first; the last one of a person stands.

@@ -6,6 +6,7 @@
 //!
 //! * `mod.rs`: enrolling, opening, closing; [`config`]: what that needs.
 //! * [`lock`]: who may read. [`messages`]: writing and reading.
+//! * [`purging`]: that nothing is left of what was taken back.
 //! * [`asks`]: what to ask the relay. [`sync`]: the rounds and the loop; [`requests`]: the same for
 //!   hosts that carry calls themselves. [`live`]: views that follow.
 
@@ -15,6 +16,7 @@ mod index;
 mod live;
 mod lock;
 mod messages;
+mod purging;
 mod requests;
 mod sync;
 
@@ -89,6 +91,8 @@ struct Inner {
     hurry: watch::Sender<usize>,
     wake: Notify,
     running: Mutex<Option<sync::Running>>,
+    /// One at a time brings the search index up to date, or takes words out of it.
+    indexing: tokio::sync::Mutex<()>,
 }
 
 /// What is there while a person reads.
@@ -458,6 +462,7 @@ impl Inner {
             hurry: watch::Sender::new(0),
             wake: Notify::new(),
             running: Mutex::new(None),
+            indexing: tokio::sync::Mutex::new(()),
         }
     }
 

@@ -76,7 +76,8 @@ impl Client {
             (None, Call::Receive) => Ask::Receive(v1::ReceiveRequest::default()),
             // What the relay knew of a store that was opened earlier says nothing of this one.
             (None, Call::Checkpoint) => return Ok(()),
-            (None, Call::Acknowledge | Call::Offer | Call::Entries | Call::Claim) => return Ok(()),
+            (None, Call::Acknowledge | Call::Offer | Call::Entries) => return Ok(()),
+            (None, Call::Claim | Call::Withdraw) => return Ok(()),
         };
         self.answered(ask, answer).await?;
         Ok(())
@@ -119,13 +120,14 @@ impl FromStr for RequestId {
     }
 }
 
-const KINDS: [(Call, &str); 8] = [
+const KINDS: [(Call, &str); 9] = [
     (Call::Checkpoint, "checkpoint"),
     (Call::Head, "head"),
     (Call::Offer, "offer"),
     (Call::Entries, "entries"),
     (Call::Claim, "claim"),
     (Call::Send, "send"),
+    (Call::Withdraw, "withdraw"),
     (Call::Receive, "receive"),
     (Call::Acknowledge, "acknowledge"),
 ];

@@ -174,6 +174,7 @@ impl Client {
     async fn send_round(&self) -> Result<Round, Error> {
         let _one_at_a_time = self.inner.outgoing.lock().await;
         let mut round = Round::default();
+        self.purge_or_later().await;
         for _ in 0..MOST_ASKS {
             let Some(ask) = self.next_ask().await? else {
                 break;

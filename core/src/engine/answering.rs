@@ -18,7 +18,7 @@ use crate::{
     message::{
         ANSWER, Direction, Priority, Proof, Verdict,
         answer::{self, Counted, NewAnswer},
-        receipts,
+        recall, receipts,
     },
     policy,
     store::StoreError,
@@ -96,6 +96,8 @@ pub(super) fn apply(
             at: Timestamp::from_millis(content.created_at_ms),
         },
     )?;
+    // What is said to a message that was taken back says what it said.
+    recall::bury_answers_of_recalled(step.connection, subject)?;
     if counts {
         let conversation = ConversationId::from_slice(&content.conversation_id)
             .map_err(|_| StoreError::Damaged { what: "content" })?;
@@ -134,17 +136,13 @@ fn tell(
 
 /// What an answer speaks of, by which ciphertext, and what it says.
 fn parse(content: &v1::Content) -> Option<(MessageRef, &[u8], Verdict)> {
-    let subject = content.subject.as_ref()?;
-    let message = MessageRef {
-        device: DeviceId::from_slice(&subject.sender_device).ok()?,
-        id: MessageId::from_slice(&subject.message_id).ok()?,
-    };
+    let (message, hash) = answer::subject_of(content)?;
     let verdict = match answer::said(content)?.verdict() {
         v1::Verdict::Accepted => Verdict::Accepted,
         v1::Verdict::Declined => Verdict::Declined,
         v1::Verdict::Unspecified => return None,
     };
-    Some((message, &subject.content_hash, verdict))
+    Some((message, hash, verdict))
 }
 
 fn wire(verdict: Verdict) -> v1::Verdict {
@@ -160,6 +158,7 @@ struct Subject {
     direction: Direction,
     proof: i64,
     asks: bool,
+    recalled: bool,
     hash: Vec<u8>,
 }
 
@@ -169,7 +168,8 @@ impl Subject {
         let row = step
             .connection
             .prepare_cached(
-                "SELECT c.reference, m.direction, m.proof, m.asks, m.content_hash
+                "SELECT c.reference, m.direction, m.proof, m.asks, m.content_hash,
+                        m.recalled_at IS NOT NULL
                  FROM message m JOIN conversation c ON c.id = m.conversation
                  WHERE m.sender_device = ?1 AND m.message_id = ?2 AND m.shown = 1",
             )?
@@ -182,11 +182,12 @@ impl Subject {
                         row.get(2)?,
                         row.get(3)?,
                         row.get::<_, Option<Vec<u8>>>(4)?,
+                        row.get(5)?,
                     ))
                 },
             )
             .optional()?;
-        let Some((reference, direction, proof, asks, hash)) = row else {
+        let Some((reference, direction, proof, asks, hash, recalled)) = row else {
             return Ok(None);
         };
         let us = &step.context.identity.user_id;
@@ -198,6 +199,7 @@ impl Subject {
             direction: Direction::from_stored(direction).ok_or_else(damaged)?,
             proof,
             asks,
+            recalled,
             hash: hash.unwrap_or_default(),
         }))
     }
@@ -209,7 +211,7 @@ impl Subject {
         if self.proof != Proof::Proven as i64 {
             return Err(SendError::SenderRevoked);
         }
-        if !self.asks {
+        if !self.asks || self.recalled {
             return Err(SendError::NotAsked);
         }
         Ok(())

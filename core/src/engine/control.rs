@@ -12,7 +12,7 @@ use crate::{
     directory::ProvenSender,
     error::Error,
     id::MessageId,
-    message::{lifecycle::Happening, receipts, rows},
+    message::{RecallOutcome, lifecycle::Happening, recall, receipts, rows},
 };
 
 /// Applies a control message; what is malformed or not ours to hear is ignored, and logged.
@@ -71,11 +71,6 @@ fn apply_receipt(
     sender: &ProvenSender,
     receipt: &v1::Receipt,
 ) -> Result<(), Error> {
-    let happening = match receipt.kind() {
-        v1::ReceiptKind::Delivered => Happening::Delivered,
-        v1::ReceiptKind::Read => Happening::Read,
-        v1::ReceiptKind::Unspecified => return Ok(()),
-    };
     let Some(message) = rows::own(step.connection, step.us(), &receipt.message_id)? else {
         return Ok(());
     };
@@ -84,14 +79,18 @@ fn apply_receipt(
         return Ok(());
     }
     let at = Timestamp::from_millis(receipt.at_ms);
-    if rows::advance(
-        step.connection,
-        message.sequence,
-        device,
-        happening,
-        None,
-        at,
-    )? {
+    let (connection, row) = (step.connection, message.sequence);
+    let changed = match receipt.kind() {
+        v1::ReceiptKind::Delivered => {
+            rows::advance(connection, row, device, Happening::Delivered, None, at)?
+        }
+        v1::ReceiptKind::Read => rows::advance(connection, row, device, Happening::Read, None, at)?,
+        kind => match RecallOutcome::of(kind) {
+            Some(outcome) => recall::note_outcome(connection, row, device, outcome)?,
+            None => false,
+        },
+    };
+    if changed {
         step.conversation_changed(message.conversation);
         let id = MessageId::from_slice(&receipt.message_id).map_err(|_| Error::Unknown)?;
         step.emit(&Event::DeliveryChanged {

@@ -48,6 +48,13 @@ pub enum Event {
         /// What they said.
         verdict: Verdict,
     },
+    /// A message was taken back by its author; its text is gone from this device.
+    MessageRecalled {
+        /// The message.
+        message: MessageRef,
+        /// Its conversation.
+        conversation: ConversationId,
+    },
     /// A message was read on another device of the same person.
     ReadElsewhere {
         /// The message.

@@ -22,6 +22,7 @@ use super::{
     control,
     event::Event,
     points::Beside,
+    recalling,
 };
 use crate::{
     audit::Action,
@@ -30,7 +31,7 @@ use crate::{
     error::Error,
     id::MessageRef,
     message::{
-        ANSWER, Direction, Priority, Proof, receipts,
+        ANSWER, Direction, Priority, Proof, RECALL, receipts,
         rows::{self, Facts, NewMessage},
     },
     session::{
@@ -463,8 +464,14 @@ fn keep(
         device: opened.sender,
         id: message_id,
     };
-    if content.type_uri == ANSWER {
-        return answering::apply(step, message, &sender.user, content);
+    match content.type_uri.as_str() {
+        ANSWER => return answering::apply(step, message, &sender.user, content),
+        RECALL => return recalling::apply(step, message, &sender.user, content),
+        _ => {}
+    }
+    // It may have been taken back before it came.
+    if recalling::take_back(step, reference)? {
+        return Ok(());
     }
     if incoming {
         step.emit(&Event::MessageArrived {

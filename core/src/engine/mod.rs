@@ -8,7 +8,7 @@
 //!
 //! * [`outbox`]: from a draft to a message that is sealed or waits; [`sealing`]: for the [`audience`]
 //!   that the directory proves; [`posting`]: sealed submissions, and what the relay said of them.
-//! * [`answering`]: accepting and declining, here and as others do it.
+//! * [`answering`] and [`recalling`]: accepting, declining and taking back, here and as others do it.
 //! * [`inbox`]: from a batch of envelopes to messages; [`control`]: what devices tell each other.
 //! * [`upkeep`]: keys to offer, receipts to seal, envelopes to ask for again. [`keyless`]: whom to ask for
 //!   keys again, and when.
@@ -28,6 +28,7 @@ mod keyless;
 pub(crate) mod outbox;
 pub(crate) mod points;
 pub(crate) mod posting;
+pub(crate) mod recalling;
 pub(crate) mod reseal;
 mod sealing;
 pub(crate) mod upkeep;

@@ -24,7 +24,7 @@ use crate::{
     conversation::{self, Recipient},
     directory::Lookup,
     error::{Error, SendError},
-    id::{ConversationId, MessageId},
+    id::MessageId,
     message::{
         Direction, Draft, FailureCause, Priority, Proof, TEXT,
         lifecycle::Happening,
@@ -68,13 +68,8 @@ pub(super) fn write(
     content: v1::Content,
 ) -> Result<(i64, MessageId), Error> {
     refuse_hopeless(step, recipient)?;
-    let identity = &step.context.identity;
-    let (user, organization) = (identity.user_id.clone(), identity.organization.clone());
-    let message_id = MessageId::generate(step.now());
-    let conversation_id = recipient.conversation(&organization, &user);
-    let reference = recipient.reference(&user, None);
-    let row = conversation::ensure(step.connection, conversation_id, &reference)?;
-    let content = by_us(step, content, recipient, message_id, conversation_id);
+    let (content, row) = address(step, recipient, content)?;
+    let message_id = message_id_of(&content)?;
     let at_hand = if others_wait(step, row)? {
         None
     } else {
@@ -108,6 +103,16 @@ pub(super) fn write(
     step.conversation_changed(row);
     step.outgoing_changed();
     Ok((sequence, message_id))
+}
+
+/// Writes a content down and sends it to nobody; answers its row.
+pub(super) fn write_down(
+    step: &mut Step<'_>,
+    recipient: &Recipient,
+    content: v1::Content,
+) -> Result<i64, Error> {
+    let (content, row) = address(step, recipient, content)?;
+    insert(step, row, &content, None)
 }
 
 /// Seals whatever waits and can be sealed now; answers how many messages still wait.
@@ -243,26 +248,29 @@ fn content_of(draft: &Draft) -> v1::Content {
     }
 }
 
-/// A content under our name, without what is only known when it is sealed.
-fn by_us(
+/// A content under our name, without what is only known when it is sealed; and the row of its conversation.
+fn address(
     step: &Step<'_>,
-    content: v1::Content,
     recipient: &Recipient,
-    message_id: MessageId,
-    conversation_id: ConversationId,
-) -> v1::Content {
+    content: v1::Content,
+) -> Result<(v1::Content, i64), Error> {
     let identity = &step.context.identity;
-    v1::Content {
+    let conversation_id = recipient.conversation(&identity.organization, &identity.user_id);
+    let reference = recipient.reference(&identity.user_id, None);
+    let row = conversation::ensure(step.connection, conversation_id, &reference)?;
+    let message_id = MessageId::generate(step.now());
+    let content = v1::Content {
         version: CONTENT_VERSION,
         organization: identity.organization.to_string(),
         message_id: message_id.as_bytes().to_vec(),
         conversation_id: conversation_id.as_bytes().to_vec(),
-        conversation: Some(recipient.reference(&identity.user_id, None)),
+        conversation: Some(reference),
         sender_user_id: identity.user_id.to_string(),
         sender_device: identity.device_id.to_vec(),
         created_at_ms: step.now().as_millis(),
         ..content
-    }
+    };
+    Ok((content, row))
 }
 
 /// Writes the row of a message: with everything that sealing gave, or as it waits.

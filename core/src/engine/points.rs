@@ -48,6 +48,9 @@ points! {
         Send => "wardline::send::before_commit", "wardline::send::after_commit";
         Refuse => "wardline::refuse::before_commit", "wardline::refuse::after_commit";
         Answer => "wardline::answer::before_commit", "wardline::answer::after_commit";
+        Recall => "wardline::recall::before_commit", "wardline::recall::after_commit";
+        Purge => "wardline::purge::before_commit", "wardline::purge::after_commit";
+        Withdrawn => "wardline::withdrawn::before_commit", "wardline::withdrawn::after_commit";
         Draft => "wardline::draft::before_commit", "wardline::draft::after_commit";
         Read => "wardline::read::before_commit", "wardline::read::after_commit";
         Confirm => "wardline::confirm::before_commit", "wardline::confirm::after_commit";
@@ -73,6 +76,7 @@ points! {
         Entries => "wardline::call::before_entries", "wardline::call::after_entries";
         Claim => "wardline::call::before_claim", "wardline::call::after_claim";
         Send => "wardline::call::before_send", "wardline::call::after_send";
+        Withdraw => "wardline::call::before_withdraw", "wardline::call::after_withdraw";
         Receive => "wardline::call::before_receive", "wardline::call::after_receive";
         Acknowledge => "wardline::call::before_acknowledge", "wardline::call::after_acknowledge";
     }

@@ -149,7 +149,10 @@ pub(crate) fn count(
             .values()
             .any(|answer| answer.verdict == Verdict::Accepted);
         connection
-            .prepare_cached("UPDATE message SET open = ?2 WHERE sequence = ?1 AND asks = 1")?
+            .prepare_cached(
+                "UPDATE message SET open = ?2
+                 WHERE sequence = ?1 AND asks = 1 AND recalled_at IS NULL",
+            )?
             .execute(params![asked.sequence, open])?;
     }
     Ok(counted)
@@ -266,6 +269,16 @@ pub(crate) fn open(
         |row| row.get(0),
     )?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The message that a content speaks of, and by which ciphertext.
+pub(crate) fn subject_of(content: &v1::Content) -> Option<(MessageRef, &[u8])> {
+    let subject = content.subject.as_ref()?;
+    let message = MessageRef {
+        device: DeviceId::from_slice(&subject.sender_device).ok()?,
+        id: MessageId::from_slice(&subject.message_id).ok()?,
+    };
+    Some((message, &subject.content_hash))
 }
 
 /// The answer in a content, if it is one.

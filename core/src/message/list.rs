@@ -204,7 +204,8 @@ const MOST_PREVIEWED: usize = 200;
 const PAGE: &str = "
     SELECT c.conversation_id, c.reference, c.unread,
            (SELECT max(u.priority) FROM message u
-            WHERE u.conversation = c.id AND u.read_at IS NULL AND u.direction = 2 AND u.shown = 1),
+            WHERE u.conversation = c.id AND u.read_at IS NULL AND u.direction = 2 AND u.shown = 1
+              AND u.recalled_at IS NULL),
            c.draft IS NOT NULL,
            m.sequence, m.message_id, m.sender_device, m.sender_user, m.direction, m.priority,
            m.created_at, m.arrived_at, CASE WHEN ?3 THEN m.body END

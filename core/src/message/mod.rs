@@ -2,11 +2,12 @@
 //!
 //! [`answer`] is what people say to a message that asks for it. [`lifecycle`] is the one table of what can happen on the way to a device; [`rows`] writes messages
 //! and their recipients; [`timeline`] reads them, page by page, and [`list`] the conversations they are
-//! in; [`receipts`] queues what this device owes to authors.
+//! in; [`recall`] takes messages back; [`receipts`] queues what this device owes to authors.
 
 pub(crate) mod answer;
 pub(crate) mod lifecycle;
 pub(crate) mod list;
+pub(crate) mod recall;
 pub(crate) mod receipts;
 pub(crate) mod rows;
 pub(crate) mod timeline;
@@ -14,6 +15,7 @@ pub(crate) mod timeline;
 pub use answer::{Answer, OpenItems, StandingAnswer, Verdict};
 pub use lifecycle::{DeliveryState, FailureCause};
 pub use list::{Conversation, ConversationPage, NewestMessage};
+pub use recall::{RecallOutcome, Recalled};
 pub use timeline::{Asked, Cursor, DeviceDelivery, Message, Page, PersonDelivery};
 
 use std::time::Duration;
@@ -196,5 +198,7 @@ pub enum Proof {
 
 /// The content type of a text message.
 pub(crate) const TEXT: &str = "wardline.text/1";
+/// The content type of what takes a message back.
+pub(crate) const RECALL: &str = "wardline.recall/1";
 /// The content type of what says that a message is accepted or declined.
 pub(crate) const ANSWER: &str = "wardline.answer/1";

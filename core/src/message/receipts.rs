@@ -101,7 +101,7 @@ pub(crate) fn mark_read(
         .prepare_cached(
             "SELECT sequence, conversation, sender_user, content_hash FROM message
              WHERE sender_device = ?1 AND message_id = ?2 AND direction = ?3 AND read_at IS NULL
-               AND shown = 1",
+               AND shown = 1 AND recalled_at IS NULL",
         )?
         .query_row(
             params![
@@ -140,7 +140,8 @@ pub(crate) fn mark_read_elsewhere(
     let found: Option<(i64, i64, Vec<u8>, Vec<u8>)> = connection
         .prepare_cached(
             "SELECT sequence, conversation, sender_device, message_id FROM message
-             WHERE message_id = ?1 AND content_hash = ?2 AND direction = ?3 AND read_at IS NULL",
+             WHERE message_id = ?1 AND content_hash = ?2 AND direction = ?3 AND read_at IS NULL
+               AND recalled_at IS NULL",
         )?
         .query_row(
             params![

@@ -5,7 +5,7 @@ use wardline_org::{DeviceId, Hash, Timestamp, UserId};
 use wardline_proto::v1;
 
 use super::{
-    ANSWER, Direction, Priority, Proof,
+    ANSWER, Direction, Priority, Proof, RECALL,
     lifecycle::{DeliveryState, FailureCause, Happening},
 };
 use crate::{id::MessageId, store::StoreError, vault::BodyPlace};
@@ -46,7 +46,7 @@ pub(crate) struct Facts {
 impl Facts {
     pub(crate) fn of(content: &v1::Content) -> Self {
         let within = content.answer_within_ms;
-        let shown = content.type_uri != ANSWER;
+        let shown = content.type_uri != ANSWER && content.type_uri != RECALL;
         let asks = shown && (within > 0 || Priority::from_wire(content.priority) == Priority::Stat);
         let deadline = i64::try_from(within)
             .unwrap_or(i64::MAX)

@@ -10,7 +10,7 @@ use wardline_org::{DeviceId, Timestamp, UserId};
 use wardline_proto::{Message as _, v1};
 
 use super::{
-    Direction, Patient, PatientIdentifier, Priority, Proof, TEXT,
+    Direction, Patient, PatientIdentifier, Priority, Proof, RecallOutcome, Recalled, TEXT,
     answer::{self, StandingAnswer},
     lifecycle::{DeliveryState, FailureCause},
     rows,
@@ -60,6 +60,8 @@ pub struct Message {
     pub occurred_at: Option<Timestamp>,
     /// What is expected of its recipients; `None` when nobody is asked to answer.
     pub asked: Option<Asked>,
+    /// When its author has taken it back; its text is gone then.
+    pub recalled: Option<Recalled>,
 }
 
 /// An answer is wanted.
@@ -147,6 +149,8 @@ pub struct DeviceDelivery {
     pub delivered_at: Option<Timestamp>,
     /// When a person opened it there, by the device's signed word.
     pub read_at: Option<Timestamp>,
+    /// What has become of it there, when it was taken back.
+    pub recall: Option<RecallOutcome>,
 }
 
 /// The page of a conversation that ends before `before` (or with the newest message).
@@ -222,7 +226,8 @@ pub(crate) fn deliveries(
     message: MessageId,
 ) -> Result<Vec<PersonDelivery>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT r.user_id, r.device_id, r.state, r.cause, r.sent_at, r.delivered_at, r.read_at
+        "SELECT r.user_id, r.device_id, r.state, r.cause, r.sent_at, r.delivered_at, r.read_at,
+                CASE WHEN m.recalled_at IS NOT NULL THEN coalesce(r.recall, 0) END
          FROM recipient r JOIN message m ON m.sequence = r.message
          WHERE m.sender_device = ?1 AND m.message_id = ?2",
     )?;
@@ -241,6 +246,9 @@ pub(crate) fn deliveries(
             sent_at: time(row.get(4)?),
             delivered_at: time(row.get(5)?),
             read_at: time(row.get(6)?),
+            recall: row
+                .get::<_, Option<i64>>(7)?
+                .and_then(RecallOutcome::from_stored),
         });
     }
     let subject = MessageRef {
@@ -287,8 +295,10 @@ fn read(row: &rusqlite::Row<'_>, opener: &mut BodyOpener<'_>) -> Result<Message,
     let id = MessageId::from_slice(&row.get::<_, Vec<u8>>(1)?).map_err(|_| damaged())?;
     let sender_device = DeviceId::from_slice(&row.get::<_, Vec<u8>>(2)?).map_err(|_| damaged())?;
     let place = rows::place_id(sender_device, id);
+    let recalled = recalled(row, opener)?;
     let body = opener.open(rows::body_place(&place), &row.get::<_, Vec<u8>>(10)?);
     let content = match body {
+        _ if recalled.is_some() => v1::Content::default(),
         Ok(body) => content_of(&body)?,
         Err(error) => {
             // One damaged body must not make a whole conversation unreadable.
@@ -338,12 +348,38 @@ fn read(row: &rusqlite::Row<'_>, opener: &mut BodyOpener<'_>) -> Result<Message,
         } else {
             None
         },
+        recalled,
     })
+}
+
+/// What is left of a message that was taken back.
+fn recalled(
+    row: &rusqlite::Row<'_>,
+    opener: &mut BodyOpener<'_>,
+) -> Result<Option<Recalled>, Error> {
+    let damaged = || StoreError::Damaged { what: "recall" };
+    let Some(by) = row.get::<_, Option<String>>(16)? else {
+        return Ok(None);
+    };
+    let device = DeviceId::from_slice(&row.get::<_, Vec<u8>>(17)?).map_err(|_| damaged())?;
+    let id = MessageId::from_slice(&row.get::<_, Vec<u8>>(18)?).map_err(|_| damaged())?;
+    let place = rows::place_id(device, id);
+    let body = opener.open(rows::body_place(&place), &row.get::<_, Vec<u8>>(19)?);
+    let said = body.ok().and_then(|body| content_of(&body).ok());
+    let said = said.and_then(|content| v1::RecallBody::decode(content.body.as_slice()).ok());
+    Ok(Some(Recalled {
+        by: UserId::new(by).map_err(|_| damaged())?,
+        at: Timestamp::from_millis(row.get(20)?),
+        // A damaged body takes the reason with it, not the fact.
+        reason: said.unwrap_or_default().reason,
+    }))
 }
 
 /// Messages as a person reads them; the columns are those of [`read`].
 const SHOWN: &str = "
     SELECT m.sequence, m.message_id, m.sender_device, m.sender_user, m.direction, m.proof,
            m.priority, m.created_at, m.arrived_at, m.read_at, m.body, c.conversation_id,
-           m.occurred_at, m.asks, m.answer_by, m.open
-    FROM message m JOIN conversation c ON c.id = m.conversation WHERE m.shown = 1";
+           m.occurred_at, m.asks, m.answer_by, m.open,
+           r.sender_user, r.sender_device, r.message_id, r.body, r.created_at
+    FROM message m JOIN conversation c ON c.id = m.conversation
+    LEFT JOIN message r ON r.sequence = m.recall WHERE m.shown = 1";

@@ -137,4 +137,9 @@ pub(super) fn load_account(bytes: &[u8]) -> Option<Account> {
 }
 
 /// What this version understands, for senders to know.
-const CAPABILITIES: &[&str] = &["olm-v2", "wardline.text/1"];
+const CAPABILITIES: &[&str] = &[
+    "olm-v2",
+    "wardline.text/1",
+    "wardline.answer/1",
+    "wardline.recall/1",
+];

@@ -111,6 +111,12 @@ impl<C: Companion> Store<C> {
         self.readers.read(query)
     }
 
+    /// Leaves nothing in the file and its log of what was overwritten or deleted. See
+    /// [`Writer::empty_log`].
+    pub(crate) async fn empty_log(&self) -> Result<(), StoreError> {
+        Ok(self.writer.empty_log().await?)
+    }
+
     /// Finishes what is queued and lets go of the file, so that a phone may suspend the process.
     pub(crate) async fn suspend(&self) -> Result<(), StoreError> {
         self.readers.suspend();

@@ -62,7 +62,8 @@ CREATE INDEX conversation_unread ON conversation (unread) WHERE unread > 0;
 
 -- `sequence` is the order of arrival here and the order of the timeline. `shown` is 0 for what only says
 -- something about another message. `asks` says that an answer is wanted, `answer_by` until when, and `recipients`
--- whose answer counts (device ids, sorted); `open` that nobody has accepted it yet.
+-- whose answer counts (device ids, sorted); `open` that nobody has accepted it yet. What was taken back has no
+-- body; `recall` is the row that says why.
 CREATE TABLE message (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,
     message_id BLOB NOT NULL,
@@ -84,13 +85,15 @@ CREATE TABLE message (
     answer_by INTEGER,
     recipients BLOB,
     open INTEGER NOT NULL DEFAULT 0,
+    recalled_at INTEGER,
+    recall INTEGER,
     UNIQUE (sender_device, message_id)
 ) STRICT;
 CREATE INDEX message_timeline ON message (conversation, sequence) WHERE shown = 1;
 CREATE INDEX message_open ON message (priority, answer_by, sequence) WHERE open = 1;
 CREATE INDEX message_by_id ON message (message_id);
 CREATE INDEX message_unread ON message (conversation, priority)
-    WHERE read_at IS NULL AND direction = 2 AND shown = 1;
+    WHERE read_at IS NULL AND direction = 2 AND shown = 1 AND recalled_at IS NULL;
 
 -- Who accepted or declined which message; `message` is the row that said so, and holds the read-back. An answer
 -- may overtake what it answers: `counts` is NULL until that is here.
@@ -107,6 +110,31 @@ CREATE TABLE answer (
 ) STRICT;
 CREATE INDEX answer_subject ON answer (subject_device, subject_id);
 
+-- Who takes back which message; `message` is the row that says so. A recall may overtake its message: `obeyed` is
+-- NULL until that is here, 0 when it is kept.
+CREATE TABLE recall (
+    message INTEGER PRIMARY KEY REFERENCES message (sequence) ON DELETE CASCADE,
+    subject_device BLOB NOT NULL,
+    subject_id BLOB NOT NULL,
+    subject_hash BLOB NOT NULL,
+    user_id TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    obeyed INTEGER
+) STRICT;
+CREATE INDEX recall_subject ON recall (subject_device, subject_id);
+
+-- Messages without a body whose words may still be in the log or, when `indexed`, in the search index.
+CREATE TABLE purge (
+    message INTEGER PRIMARY KEY REFERENCES message (sequence) ON DELETE CASCADE,
+    indexed INTEGER NOT NULL
+) STRICT;
+
+-- Envelopes that the relay is asked to give to nobody any more.
+CREATE TABLE withdrawal (
+    envelope_id BLOB PRIMARY KEY,
+    message INTEGER NOT NULL REFERENCES message (sequence) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
 -- One row per device a message of ours goes to: the list frozen when it was sealed.
 CREATE TABLE recipient (
     message INTEGER NOT NULL REFERENCES message (sequence) ON DELETE CASCADE,
@@ -119,6 +147,7 @@ CREATE TABLE recipient (
     read_at INTEGER,
     reseal_wanted_at INTEGER,
     resealed_at INTEGER,
+    recall INTEGER,
     PRIMARY KEY (message, device_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX recipient_wishes ON recipient (reseal_wanted_at) WHERE reseal_wanted_at IS NOT NULL;

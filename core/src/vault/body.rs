@@ -60,6 +60,11 @@ impl<'a> BodyPlace<'a> {
     }
 }
 
+/// Whether a sealed body has the form of a locked device.
+pub(crate) fn is_locked_form(sealed: &[u8]) -> bool {
+    sealed.first() == Some(&LOCKED)
+}
+
 /// Seals the bodies of one batch (one transaction), in either form. Drop it with the batch.
 ///
 /// ```

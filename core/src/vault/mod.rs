@@ -62,6 +62,7 @@ pub mod testing;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use body::is_locked_form;
 pub use body::{BodyError, BodyOpener, BodyPlace, BodySealer};
 pub use error::VaultError;
 pub use file_key_store::FileKeyStore;

@@ -13,6 +13,7 @@ mod fuzz;
 mod keyless;
 mod network;
 mod quickstart;
+mod recalls;
 mod reopen;
 mod runtimes;
 mod seam;

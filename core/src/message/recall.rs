@@ -1,0 +1,603 @@
+//! Recall: a message is taken back by its author, and what it said is gone.
+//!
+//! What remains is a tombstone: who took it back, when and why. The body goes in the transaction that takes
+//! the recall in; that its words are in no log and no index any more is reported only when it is true, which
+//! is the concern of `client::purging`. A recall is a signed content of its own; it may overtake its message,
+//! and is then obeyed when that comes. Sending one is `engine::recalling`'s concern.
+
+use rusqlite::{Connection, OptionalExtension, params};
+use wardline_org::{DeviceId, Timestamp, UserId};
+use wardline_proto::v1;
+
+use super::{Direction, Proof};
+use crate::{
+    id::{MessageId, MessageRef},
+    store::StoreError,
+};
+
+/// That a message was taken back: all that is left of it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Recalled {
+    /// Who took it back: its author, perhaps on another device.
+    pub by: UserId,
+    /// When, by the author's clock.
+    pub at: Timestamp,
+    /// Why; may be empty.
+    pub reason: String,
+}
+
+/// Shows when, nothing of what was written.
+impl std::fmt::Debug for Recalled {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Recalled")
+            .field("at", &self.at)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What has become of a message that was taken back, on one device. Stored as a number: never renumber. A
+/// later word replaces an earlier one only when its number is higher.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(i64)]
+pub enum RecallOutcome {
+    /// The device has said nothing: it is off, out of reach or locked. Not stored.
+    Pending = 0,
+    /// The device's software is too old to know what a recall is.
+    TooOld = 1,
+    /// It never left, or the relay says that it gave it to nobody.
+    Withdrawn = 2,
+    /// The device keeps it, by the policy, and has signed for that.
+    Kept = 3,
+    /// It is gone from the device, where nobody had opened it; the device has signed for that.
+    PurgedUnread = 4,
+    /// It is gone from the device, after somebody had opened it there; the device has signed for that.
+    PurgedRead = 5,
+}
+
+impl RecallOutcome {
+    /// Out of the store.
+    pub(crate) fn from_stored(value: i64) -> Option<Self> {
+        [
+            Self::Pending,
+            Self::TooOld,
+            Self::Withdrawn,
+            Self::Kept,
+            Self::PurgedUnread,
+            Self::PurgedRead,
+        ]
+        .into_iter()
+        .find(|outcome| *outcome as i64 == value)
+    }
+
+    /// What a receipt says of it.
+    pub(crate) fn of(kind: v1::ReceiptKind) -> Option<Self> {
+        match kind {
+            v1::ReceiptKind::Kept => Some(Self::Kept),
+            v1::ReceiptKind::PurgedUnread => Some(Self::PurgedUnread),
+            v1::ReceiptKind::PurgedRead => Some(Self::PurgedRead),
+            _ => None,
+        }
+    }
+}
+
+/// Notes what has become of a recalled message on a device; answers whether that is news.
+pub(crate) fn note_outcome(
+    connection: &Connection,
+    message: i64,
+    device: DeviceId,
+    outcome: RecallOutcome,
+) -> Result<bool, StoreError> {
+    let changed = connection
+        .prepare_cached(
+            "UPDATE recipient SET recall = ?3
+             WHERE message = ?1 AND device_id = ?2 AND coalesce(recall, 0) < ?3
+               AND (SELECT recalled_at FROM message WHERE sequence = ?1) IS NOT NULL",
+        )?
+        .execute(params![message, device.as_bytes(), outcome as i64])?;
+    Ok(changed > 0)
+}
+
+/// A recall about to be noted.
+pub(crate) struct NewRecall<'a> {
+    /// The row that holds it.
+    pub(crate) row: i64,
+    pub(crate) subject: MessageRef,
+    pub(crate) subject_hash: &'a [u8],
+    pub(crate) user: &'a UserId,
+    pub(crate) at: Timestamp,
+}
+
+/// Notes that somebody takes a message back; [`settle`] decides whether they may.
+pub(crate) fn note(connection: &Connection, new: &NewRecall<'_>) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "INSERT INTO recall (message, subject_device, subject_id, subject_hash, user_id, at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![
+            new.row,
+            new.subject.device.as_bytes(),
+            new.subject.id.as_bytes(),
+            new.subject_hash,
+            new.user.as_str(),
+            new.at.as_millis(),
+        ])?;
+    Ok(())
+}
+
+/// What was decided about a recall.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// The message's text is gone.
+    Obeyed,
+    /// The policy keeps it; the author is to be told.
+    Kept,
+    /// Not its author, not that message, or taken back before: nothing happens.
+    Refused,
+}
+
+/// Decides about the recalls of a message that were not decided about, if it is here. `window_ms` is for how
+/// long after it was written a message may be taken back.
+pub(crate) fn settle(
+    connection: &Connection,
+    subject: MessageRef,
+    window_ms: i64,
+    now: Timestamp,
+) -> Result<Vec<Verdict>, StoreError> {
+    let mut decided = Vec::new();
+    for waiting in undecided(connection, subject)? {
+        let Some(message) = Subject::load(connection, subject)? else {
+            return Ok(decided);
+        };
+        let verdict = message.judge(&waiting, window_ms);
+        connection
+            .prepare_cached("UPDATE recall SET obeyed = ?2 WHERE message = ?1")?
+            .execute(params![waiting.row, verdict == Verdict::Obeyed])?;
+        if verdict == Verdict::Obeyed {
+            bury(connection, &message, Some(waiting.row), now)?;
+        }
+        decided.push(verdict);
+    }
+    Ok(decided)
+}
+
+/// Somebody's wish to take a message back.
+struct Waiting {
+    row: i64,
+    hash: Vec<u8>,
+    user: String,
+    at: i64,
+    conversation: i64,
+    proof: i64,
+}
+
+fn undecided(connection: &Connection, subject: MessageRef) -> Result<Vec<Waiting>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT r.message, r.subject_hash, r.user_id, r.at, m.conversation, m.proof
+         FROM recall r JOIN message m ON m.sequence = r.message
+         WHERE r.subject_device = ?1 AND r.subject_id = ?2 AND r.obeyed IS NULL
+         ORDER BY r.message",
+    )?;
+    let waiting = statement.query_map(
+        params![subject.device.as_bytes(), subject.id.as_bytes()],
+        |row| {
+            Ok(Waiting {
+                row: row.get(0)?,
+                hash: row.get(1)?,
+                user: row.get(2)?,
+                at: row.get(3)?,
+                conversation: row.get(4)?,
+                proof: row.get(5)?,
+            })
+        },
+    )?;
+    Ok(waiting.collect::<Result<_, _>>()?)
+}
+
+/// A message that is to be taken back.
+pub(crate) struct Subject {
+    pub(crate) sequence: i64,
+    pub(crate) conversation: i64,
+    pub(crate) author: String,
+    pub(crate) hash: Vec<u8>,
+    pub(crate) direction: Direction,
+    pub(crate) created_at: Timestamp,
+    pub(crate) recalled: bool,
+    unread: bool,
+    body: Vec<u8>,
+    reference: MessageRef,
+}
+
+impl Subject {
+    pub(crate) fn load(
+        connection: &Connection,
+        message: MessageRef,
+    ) -> Result<Option<Self>, StoreError> {
+        let damaged = || StoreError::Damaged { what: "message" };
+        let found = connection
+            .prepare_cached(
+                "SELECT sequence, conversation, sender_user, content_hash, direction, created_at,
+                        recalled_at IS NOT NULL, read_at IS NULL, body
+                 FROM message WHERE sender_device = ?1 AND message_id = ?2 AND shown = 1",
+            )?
+            .query_row(
+                params![message.device.as_bytes(), message.id.as_bytes()],
+                |row| {
+                    let direction = Direction::from_stored(row.get(4)?);
+                    Ok(direction.map(|direction| {
+                        Ok::<_, rusqlite::Error>(Self {
+                            sequence: row.get(0)?,
+                            conversation: row.get(1)?,
+                            author: row.get(2)?,
+                            hash: row.get::<_, Option<_>>(3)?.unwrap_or_default(),
+                            direction,
+                            created_at: Timestamp::from_millis(row.get(5)?),
+                            recalled: row.get(6)?,
+                            unread: row.get(7)?,
+                            body: row.get(8)?,
+                            reference: message,
+                        })
+                    }))
+                },
+            )
+            .optional()?;
+        found
+            .map(|found| Ok(found.ok_or_else(damaged)??))
+            .transpose()
+    }
+
+    fn judge(&self, recall: &Waiting, window_ms: i64) -> Verdict {
+        let by_author = recall.user == self.author
+            && recall.proof == Proof::Proven as i64
+            && recall.conversation == self.conversation
+            && recall.hash == self.hash;
+        if !by_author || self.recalled {
+            Verdict::Refused
+        } else if recall.at.saturating_sub(self.created_at.as_millis()) > window_ms {
+            Verdict::Kept
+        } else {
+            Verdict::Obeyed
+        }
+    }
+}
+
+/// Leaves a tombstone of a message, and of what was said in answer to it nothing but the fact.
+pub(crate) fn bury(
+    connection: &Connection,
+    subject: &Subject,
+    recall: Option<i64>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "UPDATE message SET body = X'', content_key = NULL, open = 0, recalled_at = ?2, recall = ?3
+             WHERE sequence = ?1",
+        )?
+        .execute(params![subject.sequence, now.as_millis(), recall])?;
+    if subject.direction == Direction::Incoming && subject.unread {
+        connection
+            .prepare_cached(
+                "UPDATE conversation SET unread = unread - 1 WHERE id = ?1 AND unread > 0",
+            )?
+            .execute(params![subject.conversation])?;
+    }
+    to_purge(connection, subject.sequence, &subject.body)?;
+    bury_answers(connection, subject.reference)
+}
+
+/// The read-backs of a message that was taken back say what it said.
+pub(crate) fn bury_answers(connection: &Connection, subject: MessageRef) -> Result<(), StoreError> {
+    let mut answers = connection.prepare_cached(
+        "SELECT m.sequence, m.body FROM answer a JOIN message m ON m.sequence = a.message
+         WHERE a.subject_device = ?1 AND a.subject_id = ?2 AND length(m.body) > 0",
+    )?;
+    let mut rows = answers.query(params![subject.device.as_bytes(), subject.id.as_bytes()])?;
+    while let Some(row) = rows.next()? {
+        let (sequence, body): (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);
+        connection
+            .prepare_cached(
+                "UPDATE message SET body = X'', content_key = NULL WHERE sequence = ?1",
+            )?
+            .execute(params![sequence])?;
+        to_purge(connection, sequence, &body)?;
+    }
+    Ok(())
+}
+
+/// [`bury_answers`], if the message is here and was taken back.
+pub(crate) fn bury_answers_of_recalled(
+    connection: &Connection,
+    subject: MessageRef,
+) -> Result<(), StoreError> {
+    match Subject::load(connection, subject)? {
+        Some(message) if message.recalled => bury_answers(connection, subject),
+        _ => Ok(()),
+    }
+}
+
+fn to_purge(connection: &Connection, sequence: i64, body: &[u8]) -> Result<(), StoreError> {
+    // A body that came while locked has never been indexed: it would have its other form.
+    let indexed = !crate::vault::is_locked_form(body);
+    connection
+        .prepare_cached(
+            "INSERT INTO purge (message, indexed) VALUES (?1, ?2)
+             ON CONFLICT (message) DO UPDATE SET indexed = max(indexed, excluded.indexed)",
+        )?
+        .execute(params![sequence, indexed])?;
+    Ok(())
+}
+
+/// Messages whose words may still be somewhere: (row, whether in the search index).
+pub(crate) fn unpurged(connection: &Connection) -> Result<Vec<(i64, bool)>, StoreError> {
+    let mut statement = connection
+        .prepare_cached("SELECT message, indexed FROM purge ORDER BY message LIMIT ?1")?;
+    let rows = statement.query_map(params![MOST_PURGED_AT_ONCE], |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// A message is purged: answers what its author is to be told, and by which name, if it came from somebody.
+pub(crate) fn purged(
+    connection: &Connection,
+    sequence: i64,
+) -> Result<Option<PurgedMessage>, StoreError> {
+    let done = connection
+        .prepare_cached("DELETE FROM purge WHERE message = ?1")?
+        .execute(params![sequence])?;
+    if done == 0 {
+        return Ok(None);
+    }
+    let damaged = |_| StoreError::Damaged { what: "message" };
+    let (author, id, hash, direction, read, shown): (
+        String,
+        Vec<u8>,
+        Option<Vec<u8>>,
+        i64,
+        bool,
+        bool,
+    ) = connection
+        .prepare_cached(
+            "SELECT sender_user, message_id, content_hash, direction, read_at IS NOT NULL, shown
+                 FROM message WHERE sequence = ?1",
+        )?
+        .query_row(params![sequence], |row| {
+            Ok((
+                row.get(0)?,
+                row.get(1)?,
+                row.get(2)?,
+                row.get(3)?,
+                row.get(4)?,
+                row.get(5)?,
+            ))
+        })?;
+    let kind = if read {
+        v1::ReceiptKind::PurgedRead
+    } else {
+        v1::ReceiptKind::PurgedUnread
+    };
+    Ok(Some(PurgedMessage {
+        author,
+        id: MessageId::from_slice(&id).map_err(damaged)?,
+        hash: hash.unwrap_or_default(),
+        tell: (shown && direction == Direction::Incoming as i64).then_some(kind),
+    }))
+}
+
+/// A message of which nothing is left.
+pub(crate) struct PurgedMessage {
+    pub(crate) author: String,
+    pub(crate) id: MessageId,
+    pub(crate) hash: Vec<u8>,
+    /// What its author is told; nothing for what was written by this person, or is no message.
+    pub(crate) tell: Option<v1::ReceiptKind>,
+}
+
+const MOST_PURGED_AT_ONCE: i64 = 500;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use wardline_org::Hash;
+
+    use super::*;
+    use crate::{
+        message::{
+            Priority, RECALL,
+            rows::{self, Facts, NewMessage},
+        },
+        store::tests_support,
+    };
+
+    const WINDOW: i64 = 1000;
+    const NOW: Timestamp = Timestamp::from_millis(500);
+
+    struct Store {
+        connection: Connection,
+        _folder: tempfile::TempDir,
+    }
+
+    /// A recall as it comes in.
+    #[derive(Clone, Copy)]
+    struct Said {
+        user: &'static str,
+        at: i64,
+        conversation: i64,
+        hash: u8,
+        proof: Proof,
+    }
+
+    const BY_AUTHOR: Said = Said {
+        user: "NS-1",
+        at: 500,
+        conversation: 1,
+        hash: 0,
+        proof: Proof::Proven,
+    };
+
+    impl Store {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let connection = tests_support::connection(folder.path());
+            for row in [1_u8, 2] {
+                let sql = "INSERT INTO conversation (id, conversation_id, reference)
+                    VALUES (?1, ?2, X'')";
+                connection.execute(sql, params![row, [row]]).unwrap();
+            }
+            Self {
+                connection,
+                _folder: folder,
+            }
+        }
+
+        fn insert(&self, number: u8, said: Said, type_uri: &str) -> i64 {
+            let new = NewMessage {
+                message_id: id(number),
+                sender_device: DeviceId::from_bytes([9; 16]),
+                sender_user: &UserId::new(said.user).unwrap(),
+                conversation: said.conversation,
+                direction: Direction::Incoming,
+                proof: said.proof,
+                priority: Priority::Routine,
+                created_at: Timestamp::from_millis(said.at),
+                arrived_at: NOW,
+                content_hash: Some(Hash::of(&[number])),
+                body: b"body",
+                content_key: None,
+                facts: Facts::of(&v1::Content {
+                    type_uri: type_uri.to_owned(),
+                    ..Default::default()
+                }),
+            };
+            rows::insert(&self.connection, &new).unwrap().unwrap()
+        }
+
+        fn message(&self) -> Vec<Verdict> {
+            let written = Said { at: 0, ..BY_AUTHOR };
+            self.insert(0, written, "wardline.text/1");
+            settle(&self.connection, subject(), WINDOW, NOW).unwrap()
+        }
+
+        fn recall(&self, number: u8, said: Said) -> Vec<Verdict> {
+            let row = self.insert(number, said, RECALL);
+            let hash = Hash::of(&[said.hash]);
+            let new = NewRecall {
+                row,
+                subject: subject(),
+                subject_hash: hash.as_bytes(),
+                user: &UserId::new(said.user).unwrap(),
+                at: Timestamp::from_millis(said.at),
+            };
+            note(&self.connection, &new).unwrap();
+            settle(&self.connection, subject(), WINDOW, NOW).unwrap()
+        }
+
+        fn body(&self) -> Vec<u8> {
+            let sql = "SELECT body FROM message WHERE shown = 1";
+            self.connection
+                .query_row(sql, [], |row| row.get(0))
+                .unwrap()
+        }
+
+        fn unread(&self) -> i64 {
+            let sql = "SELECT unread FROM conversation WHERE id = 1";
+            self.connection
+                .query_row(sql, [], |row| row.get(0))
+                .unwrap()
+        }
+    }
+
+    fn id(number: u8) -> MessageId {
+        let mut uuid = [number; 16];
+        // A UUID of version 7.
+        uuid[6] = 0x70;
+        uuid[8] = 0x80;
+        MessageId::from_slice(&uuid).unwrap()
+    }
+
+    fn subject() -> MessageRef {
+        MessageRef {
+            device: DeviceId::from_bytes([9; 16]),
+            id: id(0),
+        }
+    }
+
+    #[test]
+    fn nobody_but_the_author_takes_a_message_back() {
+        let store = Store::new();
+        store.message();
+        let refused = [Verdict::Refused];
+        let another = Said {
+            user: "DR-1",
+            ..BY_AUTHOR
+        };
+        assert_eq!(store.recall(1, another), refused);
+        let other_text = Said {
+            hash: 7,
+            ..BY_AUTHOR
+        };
+        assert_eq!(store.recall(2, other_text), refused);
+        let elsewhere = Said {
+            conversation: 2,
+            ..BY_AUTHOR
+        };
+        assert_eq!(store.recall(3, elsewhere), refused);
+        let revoked = Said {
+            proof: Proof::Revoked,
+            ..BY_AUTHOR
+        };
+        assert_eq!(store.recall(4, revoked), refused);
+        assert_eq!((store.body(), store.unread()), (b"body".to_vec(), 1));
+
+        assert_eq!(store.recall(5, BY_AUTHOR), [Verdict::Obeyed]);
+        assert_eq!((store.body(), store.unread()), (Vec::new(), 0));
+        assert_eq!(store.recall(6, BY_AUTHOR), refused, "once");
+        assert_eq!(store.unread(), 0);
+    }
+
+    #[test]
+    fn too_late_by_the_policy_it_is_kept() {
+        let store = Store::new();
+        store.message();
+        let late = Said {
+            at: WINDOW + 1,
+            ..BY_AUTHOR
+        };
+        assert_eq!(store.recall(1, late), [Verdict::Kept]);
+        assert_eq!(store.body(), b"body");
+        let last_moment = Said {
+            at: WINDOW,
+            ..BY_AUTHOR
+        };
+        assert_eq!(store.recall(2, last_moment), [Verdict::Obeyed]);
+    }
+
+    #[test]
+    fn a_recall_that_overtakes_its_message_is_obeyed_when_that_comes() {
+        let store = Store::new();
+        assert_eq!(store.recall(1, BY_AUTHOR), []);
+        let another = Said {
+            user: "DR-1",
+            ..BY_AUTHOR
+        };
+        assert_eq!(store.recall(2, another), []);
+        assert_eq!(store.message(), [Verdict::Obeyed, Verdict::Refused]);
+        assert_eq!((store.body(), store.unread()), (Vec::new(), 0));
+    }
+
+    #[test]
+    fn the_word_of_a_device_replaces_that_of_the_relay_and_never_the_other_way() {
+        let store = Store::new();
+        store.message();
+        store.recall(1, BY_AUTHOR);
+        let device = DeviceId::from_bytes([3; 16]);
+        let user = UserId::new("DR-1").unwrap();
+        rows::add_recipient(&store.connection, 1, device, &user).unwrap();
+        let note = |outcome| note_outcome(&store.connection, 1, device, outcome).unwrap();
+        assert!(note(RecallOutcome::Withdrawn));
+        assert!(note(RecallOutcome::PurgedRead));
+        assert!(!note(RecallOutcome::PurgedUnread));
+        assert!(!note(RecallOutcome::Withdrawn));
+    }
+}
