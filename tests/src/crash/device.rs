@@ -84,6 +84,14 @@ impl Device {
                     client.answer(message, Verdict::Accepted, "I go").await?;
                 }
             }
+            Order::TakeBack { to, beginning } => {
+                let client = self.client();
+                for message in messages(client, &recipient(&to)).await? {
+                    if message.text.starts_with(&beginning) {
+                        client.recall(message.reference(), "a slip").await?;
+                    }
+                }
+            }
             Order::Draft(to) => self.client().save_draft(recipient(&to), "Dear").await?,
             Order::Events => {
                 events(self.client(), EventCursor::default()).await?;
@@ -150,7 +158,8 @@ impl Device {
             let messages = messages(client, &recipient(to)).await?;
             let own = messages
                 .iter()
-                .filter(|message| message.direction == Direction::Outgoing);
+                .filter(|message| message.direction == Direction::Outgoing)
+                .filter(|message| message.recalled.is_none());
             for message in own {
                 seen.undelivered += undelivered(client, message.id).await?;
             }

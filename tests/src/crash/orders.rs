@@ -47,6 +47,13 @@ pub enum Order {
     },
     /// Accept everything that waits for an answer.
     Accept,
+    /// Take back everything that was said to somebody and begins like this.
+    TakeBack {
+        /// Whom it was said to.
+        to: To,
+        /// How it begins.
+        beginning: String,
+    },
     /// Keep a draft to somebody.
     Draft(To),
     /// Do once what an app does with its events: tell of them, mark what arrived as read, confirm.

@@ -142,6 +142,16 @@ impl Ward<'_> {
             (Order::Events, DONE),
             (Order::Accept, DONE),
             (Order::Sync, DONE),
+            (send(DOCTOR, &text("slip", number)), DONE),
+            (Order::Sync, DONE),
+            (
+                Order::TakeBack {
+                    to: to(DOCTOR),
+                    beginning: text("slip", number),
+                },
+                DONE,
+            ),
+            (Order::Sync, DONE),
         ]);
         if point.contains("access") {
             orders.push((Order::ChangePassphrase, DONE));

@@ -43,6 +43,8 @@ mod cases {
         way_in::message: messages_are_as_they_were;
         way_in::opened_envelope: an_envelope_that_was_opened_is_known;
         way_out::outbox: what_waits_to_be_sealed_leaves_and_arrives;
+        way_in::purge: what_was_taken_back_is_purged_after_the_unlock;
+        way_in::recall: a_tombstone_stays_a_tombstone;
         way_in::receipt: receipts_that_were_owed_are_given;
         way_out::recipient: deliveries_are_as_they_were_and_go_on;
         way_in::refused_envelope: what_did_not_open_is_asked_for;
@@ -50,6 +52,7 @@ mod cases {
         way_out::session: sealed_at_once_and_opened_at_once;
         way_out::submission: what_was_sealed_is_posted_as_it_was;
         own::trust: an_older_directory_is_still_refused;
+        way_out::withdrawal: what_was_taken_back_is_withdrawn_from_the_relay;
     }
 
     #[tokio::test(flavor = "multi_thread")]

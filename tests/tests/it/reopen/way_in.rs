@@ -6,7 +6,8 @@ use std::{
 };
 
 use wardline::{
-    DeliveryState, Draft, OpenItems, Patient, PatientIdentifier, Priority, Verdict, testing,
+    DeliveryState, Draft, OpenItems, Patient, PatientIdentifier, Priority, RecallOutcome, Verdict,
+    testing,
 };
 use wardline_org::{RelayCode, Transport as _};
 use wardline_proto::{Message, v1};
@@ -42,6 +43,57 @@ pub(super) async fn answer(table: &str) {
     settle(&[&doctor, &nurse], 1).await;
     let awaited = nurse.client.open_items(OpenItems::Awaited, 10).await;
     assert_eq!(awaited.unwrap()[0].id, message);
+}
+
+pub(super) async fn recall(table: &str) {
+    let Pair {
+        ward,
+        nurse,
+        doctor,
+        ..
+    } = pair().await;
+    let message = nurse.say(to(&doctor), &text(1)).await;
+    settle(&[&nurse, &doctor], 1).await;
+    let reference = nurse.reference(message);
+    nurse
+        .client
+        .recall(reference, "wrong patient")
+        .await
+        .unwrap();
+    settle(&[&nurse, &doctor], 1).await;
+    for phone in [nurse, doctor] {
+        let phone = cold(&ward, phone, table).await;
+        phone.unlock().await;
+        let shown = phone.client.messages(vec![reference]).await.unwrap();
+        assert_eq!(shown[0].text, "");
+        let recalled = shown[0].recalled.as_ref().unwrap();
+        assert_eq!(recalled.reason, "wrong patient");
+    }
+}
+
+pub(super) async fn purge(table: &str) {
+    let Pair {
+        ward,
+        nurse,
+        doctor,
+        ..
+    } = pair().await;
+    let message = nurse.say(to(&doctor), &text(1)).await;
+    settle(&[&nurse, &doctor], 1).await;
+    // What is in the index of a locked device waits for its unlock.
+    doctor.client.lock();
+    let reference = nurse.reference(message);
+    nurse.client.recall(reference, "").await.unwrap();
+    settle(&[&nurse, &doctor, &nurse], 1).await;
+    let doctor = cold(&ward, doctor, table).await;
+    doctor.unlock().await;
+    assert!(rows(&doctor, table).await.is_empty());
+    let found = doctor.client.search("canary-00001", None, None, 10).await;
+    assert!(found.unwrap().is_empty());
+    settle(&[&doctor, &nurse], 1).await;
+    let deliveries = nurse.client.deliveries(message).await.unwrap();
+    let outcome = deliveries[0].devices[0].recall;
+    assert_eq!(outcome, Some(RecallOutcome::PurgedUnread));
 }
 
 pub(super) async fn base_key(table: &str) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wardline::{DeliveryState, Draft, FailureCause, Recipient};
+use wardline::{DeliveryState, Draft, FailureCause, RecallOutcome, Recipient};
 use wardline_proto::v1;
 use wardline_tests::{settle, text};
 
@@ -152,4 +152,24 @@ pub(super) async fn submission(table: &str) {
     assert_eq!(doctor.refusals().await, Vec::<String>::new());
     let texts = doctor.texts(doctor.with("NS-1")).await;
     assert_eq!(texts.iter().filter(|one| **one == text(1)).count(), 1);
+}
+
+pub(super) async fn withdrawal(table: &str) {
+    let Pair {
+        ward,
+        nurse,
+        doctor,
+        ..
+    } = pair().await;
+    let message = nurse.say(to(&doctor), &text(1)).await;
+    nurse.client.sync_once().await.unwrap();
+    let reference = nurse.reference(message);
+    nurse.client.recall(reference, "").await.unwrap();
+    let nurse = cold(&ward, nurse, table).await;
+    settle(&[&nurse, &doctor], 1).await;
+    assert!(rows(&nurse, table).await.is_empty());
+    let deliveries = nurse.client.deliveries(message).await.unwrap();
+    let outcome = deliveries[0].devices[0].recall;
+    assert_eq!(outcome, Some(RecallOutcome::Withdrawn));
+    assert_eq!(doctor.texts(doctor.with("NS-1")).await, ["Good morning"]);
 }
