@@ -104,6 +104,17 @@ pub enum SendError {
     /// A message to oneself.
     #[error("a message needs somebody else to go to; choose another recipient")]
     OnlySelf,
+    /// A stat message must say by more identifiers which patient it is about.
+    #[error(
+        "a stat message needs {needed} identifiers of its patient; add them, or lower the priority"
+    )]
+    PatientNotIdentified {
+        /// How many the policy asks for.
+        needed: u32,
+    },
+    /// The policy lets only others send stat messages.
+    #[error("the policy does not let this person send stat messages; lower the priority")]
+    StatNotAllowed,
     /// Somebody else wrote the message to be taken back.
     #[error("a message is taken back by its author only; tell them")]
     NotYours,
@@ -228,6 +239,8 @@ impl SendError {
             Self::TooManyIdentifiers { .. } => "WL-SEND-TOO-MANY-IDENTIFIERS",
             Self::NoSuchRecipient => "WL-SEND-NO-SUCH-RECIPIENT",
             Self::OnlySelf => "WL-SEND-ONLY-SELF",
+            Self::PatientNotIdentified { .. } => "WL-SEND-PATIENT-NOT-IDENTIFIED",
+            Self::StatNotAllowed => "WL-SEND-STAT-NOT-ALLOWED",
             Self::NotYours => "WL-SEND-NOT-YOURS",
             Self::TooLateToRecall => "WL-SEND-TOO-LATE-TO-RECALL",
             Self::NotAsked => "WL-SEND-NOT-ASKED",

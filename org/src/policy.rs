@@ -11,6 +11,7 @@ use crate::{
     hash::Hash,
     id::OrgId,
     note::{Note, NoteError},
+    person::StaffRole,
     root::{Purpose, Root, note_key},
     signer::Signer,
 };
@@ -46,6 +47,13 @@ pub struct Policy {
     /// For how long after sending a message may be taken back by its author; 0: never.
     #[serde(default = "default::recall_window_seconds")]
     pub recall_window_seconds: u32,
+    /// How many identifiers of a patient a stat message must carry; two tell patients apart. At most 8.
+    #[serde(default)]
+    pub stat_patient_identifiers: u32,
+    /// Codes of the staff roles whose holders may send stat messages; empty: everybody. At most 64. From others
+    /// they count as urgent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stat_roles: Vec<String>,
     /// Rules of a later version.
     #[serde(flatten)]
     pub other: serde_json::Map<String, serde_json::Value>,
@@ -62,6 +70,8 @@ impl Policy {
             offline_limit_seconds: default::offline_limit_seconds(),
             reseal_window_seconds: default::reseal_window_seconds(),
             recall_window_seconds: default::recall_window_seconds(),
+            stat_patient_identifiers: 0,
+            stat_roles: Vec::new(),
             other: serde_json::Map::new(),
         }
     }
@@ -84,6 +94,14 @@ impl Policy {
     /// For how long after sending a message may be taken back.
     pub fn recall_window(&self) -> Duration {
         Duration::from_secs(self.recall_window_seconds.into())
+    }
+
+    /// Whether somebody with these staff roles may send stat messages.
+    pub fn allows_stat(&self, roles: &[StaffRole]) -> bool {
+        self.stat_roles.is_empty()
+            || roles
+                .iter()
+                .any(|role| self.stat_roles.contains(&role.code))
     }
 
     fn check(&self) -> Result<(), PolicyError> {
@@ -116,6 +134,14 @@ impl Policy {
             self.recall_window_seconds,
             0,
             30 * DAY,
+        )?;
+        let roles = u32::try_from(self.stat_roles.len()).unwrap_or(u32::MAX);
+        in_range("stat_roles", roles, 0, MAX_ROLES)?;
+        in_range(
+            "stat_patient_identifiers",
+            self.stat_patient_identifiers,
+            0,
+            MAX_IDENTIFIERS,
         )
     }
 }
@@ -209,6 +235,8 @@ pub enum PolicyError {
 
 const FIRST_LINE: &str = "wardline/v1/policy";
 const MAX_TEXT: u32 = 1024 * 1024;
+const MAX_ROLES: u32 = 64;
+const MAX_IDENTIFIERS: u32 = 8;
 const HOUR: u32 = 60 * 60;
 const DAY: u32 = 24 * HOUR;
 

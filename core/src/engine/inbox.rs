@@ -13,7 +13,7 @@ use std::collections::HashMap;
 
 use rayon::prelude::*;
 use rusqlite::{OptionalExtension, params};
-use wardline_org::{DeviceId, EnvelopeId, Timestamp, UserId, signer};
+use wardline_org::{DeviceId, EntryKey, EnvelopeId, Timestamp, UserId, signer};
 use wardline_proto::{Message, v1};
 
 use super::{
@@ -27,7 +27,7 @@ use super::{
 use crate::{
     audit::Action,
     conversation::{self, Recipient},
-    directory::{ProvenSender, SenderLookup},
+    directory::{Lookup, ProvenSender, SenderLookup},
     error::Error,
     id::MessageRef,
     message::{
@@ -414,7 +414,7 @@ fn keep(
     let us = step.context.identity.user_id.clone();
     let reference = place.recipient.reference(&us, None);
     let row = conversation::ensure(step.connection, conversation_id, &reference)?;
-    let priority = Priority::from_wire(content.priority);
+    let priority = allowed(step, sender, Priority::from_wire(content.priority))?;
     let place_id = rows::place_id(opened.sender, message_id);
     let body = sealer.seal(rows::body_place(&place_id), &opened.signed.encode_to_vec())?;
     let inserted = rows::insert(
@@ -482,6 +482,30 @@ fn keep(
     }
     // Answers may have overtaken it.
     answering::settle(step, reference, conversation_id)
+}
+
+/// How urgent a message may be that comes from this sender.
+fn allowed(
+    step: &mut Step<'_>,
+    sender: &ProvenSender,
+    priority: Priority,
+) -> Result<Priority, Error> {
+    if priority != Priority::Stat {
+        return Ok(priority);
+    }
+    let rules = step.memory.directory.policy(step.connection)?;
+    let key = EntryKey::Person(sender.user.clone());
+    let entry = match step.memory.directory.entry(step.connection, &key)? {
+        Lookup::Present(entry) => Some(entry),
+        Lookup::Absent | Lookup::Unproven(_) => None,
+    };
+    let person = entry.as_ref().and_then(|entry| entry.person());
+    let roles = person.map_or(&[][..], |person| &person.staff_roles);
+    Ok(if rules.allows_stat(roles) {
+        priority
+    } else {
+        Priority::Urgent
+    })
 }
 
 /// Remembers an opened envelope, so that the relay's repetitions are known as such.

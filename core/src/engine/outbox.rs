@@ -10,7 +10,7 @@
 use std::time::Duration;
 
 use rusqlite::{OptionalExtension, params};
-use wardline_org::{DeviceId, Timestamp, person::PersonStatus};
+use wardline_org::{DeviceId, EntryKey, Timestamp, person::PersonStatus};
 use wardline_proto::{Message, v1};
 
 use super::{
@@ -24,7 +24,7 @@ use crate::{
     conversation::{self, Recipient},
     directory::Lookup,
     error::{Error, SendError},
-    id::MessageId,
+    id::{MessageId, MessageRef},
     message::{
         Direction, Draft, FailureCause, Priority, Proof, TEXT,
         lifecycle::Happening,
@@ -42,6 +42,14 @@ pub(crate) fn send(step: &mut Step<'_>, draft: &Draft) -> Result<MessageId, Erro
     }
     let rules = step.memory.directory.policy(step.connection)?;
     policy::check_text(&draft.text, &rules)?;
+    let us = EntryKey::Person(step.context.identity.user_id.clone());
+    let us = match step.memory.directory.entry(step.connection, &us)? {
+        Lookup::Present(entry) | Lookup::Unproven(Some(entry)) => Some(entry),
+        Lookup::Absent | Lookup::Unproven(None) => None,
+    };
+    let roles = us.as_ref().and_then(|entry| entry.person());
+    let roles = roles.map(|person| person.staff_roles.as_slice());
+    policy::check_priority(draft.priority, draft.patient.as_ref(), roles, &rules)?;
     let (bytes, identifiers) = size_of(draft);
     policy::check_size(bytes, identifiers)?;
     if draft
@@ -51,7 +59,10 @@ pub(crate) fn send(step: &mut Step<'_>, draft: &Draft) -> Result<MessageId, Erro
     {
         return Err(SendError::IdempotencyKeyTooLong.into());
     }
-    let content = content_of(draft);
+    let mut content = content_of(draft);
+    if let Some(message) = draft.reply_to {
+        content.subject = Some(subject_of(step, message)?);
+    }
     let (sequence, message_id) = write(step, &draft.recipient, content)?;
     if let Some(key) = &draft.idempotency_key {
         step.connection
@@ -59,6 +70,26 @@ pub(crate) fn send(step: &mut Step<'_>, draft: &Draft) -> Result<MessageId, Erro
             .execute(params![key, sequence])?;
     }
     Ok(message_id)
+}
+
+/// How a content names the message it speaks of.
+fn subject_of(step: &Step<'_>, message: MessageRef) -> Result<v1::MessageReference, Error> {
+    let hash: Option<Option<Vec<u8>>> = step
+        .connection
+        .prepare_cached(
+            "SELECT content_hash FROM message
+             WHERE sender_device = ?1 AND message_id = ?2 AND shown = 1",
+        )?
+        .query_row(
+            params![message.device.as_bytes(), message.id.as_bytes()],
+            |row| row.get(0),
+        )
+        .optional()?;
+    Ok(v1::MessageReference {
+        sender_device: message.device.to_vec(),
+        message_id: message.id.as_bytes().to_vec(),
+        content_hash: hash.ok_or(Error::Unknown)?.unwrap_or_default(),
+    })
 }
 
 /// Writes a content to a recipient: durable, and sealed too if nothing is missing. Answers its row and id.

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use wardline_org::Timestamp;
 
-use crate::conversation::Recipient;
+use crate::{conversation::Recipient, id::MessageRef};
 
 /// A message to be sent.
 ///
@@ -43,6 +43,7 @@ pub struct Draft {
     pub(crate) patient: Option<Patient>,
     pub(crate) occurred_at: Option<Timestamp>,
     pub(crate) answer_within: Option<Duration>,
+    pub(crate) reply_to: Option<MessageRef>,
     pub(crate) idempotency_key: Option<String>,
 }
 
@@ -56,6 +57,7 @@ impl Draft {
             patient: None,
             occurred_at: None,
             answer_within: None,
+            reply_to: None,
             idempotency_key: None,
         }
     }
@@ -86,6 +88,14 @@ impl Draft {
     #[must_use]
     pub fn answer_within(mut self, time: Duration) -> Self {
         self.answer_within = Some(time);
+        self
+    }
+
+    /// Says which message of the same conversation this is a reply to. Sending answers
+    /// [`crate::Error::Unknown`] when that is not on this device.
+    #[must_use]
+    pub fn reply_to(mut self, message: MessageRef) -> Self {
+        self.reply_to = Some(message);
         self
     }
 

@@ -60,6 +60,8 @@ pub struct Message {
     pub occurred_at: Option<Timestamp>,
     /// What is expected of its recipients; `None` when nobody is asked to answer.
     pub asked: Option<Asked>,
+    /// The message that this one is a reply to, as its author says; it need not be on this device.
+    pub in_reply_to: Option<MessageRef>,
     /// When its author has taken it back; its text is gone then.
     pub recalled: Option<Recalled>,
 }
@@ -307,6 +309,7 @@ fn read(row: &rusqlite::Row<'_>, opener: &mut BodyOpener<'_>) -> Result<Message,
         }
     };
     let (text, supported) = text_of(&content);
+    let in_reply_to = answer::subject_of(&content).map(|(message, _)| message);
     Ok(Message {
         id,
         conversation: ConversationId::from_slice(&row.get::<_, Vec<u8>>(11)?)
@@ -348,6 +351,7 @@ fn read(row: &rusqlite::Row<'_>, opener: &mut BodyOpener<'_>) -> Result<Message,
         } else {
             None
         },
+        in_reply_to,
         recalled,
     })
 }

@@ -2,9 +2,14 @@
 //!
 //! The policy itself is parsed and signed in `wardline-org`. Here are the points where it is asked.
 
-use wardline_org::policy::Policy;
+use std::collections::BTreeSet;
 
-use crate::error::SendError;
+use wardline_org::{person::StaffRole, policy::Policy};
+
+use crate::{
+    error::SendError,
+    message::{Patient, Priority},
+};
 
 /// Whether a text may be sent. A refusal changes nothing and says why.
 pub(crate) fn check_text(text: &str, policy: &Policy) -> Result<(), SendError> {
@@ -20,6 +25,35 @@ pub(crate) fn check_length(text: &str, policy: &Policy) -> Result<(), SendError>
     let limit = u64::from(policy.max_text_bytes);
     if length > limit {
         return Err(SendError::TooLong { length, limit });
+    }
+    Ok(())
+}
+
+/// Whether a message may be as urgent as it wants to be. `roles` are the sender's, if they are known: if not, the
+/// recipients' devices see to it.
+pub(crate) fn check_priority(
+    priority: Priority,
+    patient: Option<&Patient>,
+    roles: Option<&[StaffRole]>,
+    policy: &Policy,
+) -> Result<(), SendError> {
+    if priority != Priority::Stat {
+        return Ok(());
+    }
+    if roles.is_some_and(|roles| !policy.allows_stat(roles)) {
+        return Err(SendError::StatNotAllowed);
+    }
+    let needed = policy.stat_patient_identifiers;
+    let identifiers = patient.map_or(0, |patient| {
+        let ids = patient.identifiers.iter();
+        let ids: BTreeSet<_> = ids
+            .filter(|id| !id.value.trim().is_empty())
+            .map(|id| (&id.system, &id.value))
+            .collect();
+        ids.len()
+    });
+    if u32::try_from(identifiers).unwrap_or(u32::MAX) < needed {
+        return Err(SendError::PatientNotIdentified { needed });
     }
     Ok(())
 }

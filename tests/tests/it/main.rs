@@ -17,3 +17,4 @@ mod recalls;
 mod reopen;
 mod runtimes;
 mod seam;
+mod urgency;
