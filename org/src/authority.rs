@@ -10,6 +10,7 @@ mod publication;
 mod secrets;
 mod signers;
 mod snapshot;
+mod wiping;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
@@ -41,6 +42,7 @@ use crate::{
     ticket::TicketIssuer,
     time::Timestamp,
     tree::EntryTree,
+    wipe::WipeError,
 };
 
 /// How heads are made.
@@ -468,6 +470,9 @@ pub enum AuthorityError {
     /// The person has no such device, or it is revoked.
     #[error("the person has no such active device: check the device list")]
     UnknownDevice,
+    /// The reason of a wipe order is not a word.
+    #[error("the wipe order is malformed: give one word as its reason")]
+    Wipe(#[from] WipeError),
     /// A policy of another organization, or not newer than the one in force.
     #[error("the policy must be of this organization and have a higher version")]
     PolicyVersion,

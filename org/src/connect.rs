@@ -35,6 +35,8 @@ pub struct Refusal {
     pub retry_after: Option<Duration>,
     /// The limit that was exceeded, where there is one.
     pub limit: Option<u64>,
+    /// The order to erase oneself, with [`RelayCode::Wipe`]. It is the relay's word until it is verified.
+    pub wipe: Option<Box<v1::WipeNotice>>,
 }
 
 impl Refusal {
@@ -45,6 +47,7 @@ impl Refusal {
             code,
             retry_after: None,
             limit: None,
+            wipe: None,
         }
     }
 
@@ -59,6 +62,13 @@ impl Refusal {
     #[must_use]
     pub fn with_limit(mut self, limit: u64) -> Self {
         self.limit = Some(limit);
+        self
+    }
+
+    /// Shows the order that its device has to obey.
+    #[must_use]
+    pub fn with_wipe(mut self, notice: v1::WipeNotice) -> Self {
+        self.wipe = Some(Box::new(notice));
         self
     }
 
@@ -85,6 +95,7 @@ impl Refusal {
                 u64::try_from(after.as_millis()).unwrap_or(u64::MAX)
             }),
             limit: self.limit.unwrap_or(0),
+            wipe: self.wipe.as_deref().cloned(),
         };
         let error = ErrorJson {
             code: self.connect.as_str().to_owned(),
@@ -120,12 +131,14 @@ impl Refusal {
                 retry_after: (detail.retry_after_ms > 0)
                     .then(|| Duration::from_millis(detail.retry_after_ms)),
                 limit: (detail.limit > 0).then_some(detail.limit),
+                wipe: detail.wipe.map(Box::new),
             },
             None => Self {
                 code: RelayCode::Other(String::new()),
                 connect,
                 retry_after: None,
                 limit: None,
+                wipe: None,
             },
         }
     }
@@ -192,6 +205,12 @@ relay_codes! {
     /// The directory says that the device is revoked, or its person has left.
     Revoked = "WL-RELAY-REVOKED", PermissionDenied,
         "the device is revoked: enroll anew";
+    /// The organization has ordered the device to erase itself; the refusal carries the order.
+    Wipe = "WL-RELAY-WIPE", PermissionDenied,
+        "the device is to be wiped: verify the order and obey it";
+    /// The wipe order or its receipt does not hold against the root document, the directory or each other.
+    WipeInvalid = "WL-RELAY-WIPE-INVALID", InvalidArgument,
+        "sign the order with a wipe key of the root document, for a device of the directory";
     /// The relay does not serve this organization, or the device is of another one.
     WrongOrg = "WL-RELAY-WRONG-ORG", PermissionDenied,
         "check the organization and the relay in the configuration";

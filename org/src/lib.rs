@@ -79,7 +79,7 @@
 //!    device is in. A second device of the same person counts as unvouched until another one
 //!    vouches for it ([`person`]).
 //!
-//! Leaving is the next head as well. [`fhir`] keeps people and care teams in step with an EHR.
+//! Leaving is the next head as well; a device that was lost is also told to erase itself ([`wipe`]). [`fhir`] keeps people and care teams in step with an EHR.
 //!
 //! # Modules
 //!
@@ -91,6 +91,7 @@
 //! | read what it says | [`entry`], [`person`], [`team`], [`credential`], [`prekey`] |
 //! | keep one, as a relay does | [`directory`] |
 //! | make one | [`authority`], [`ticket`], [`publisher`], [`fhir`] |
+//! | take a device out of the world | [`wipe`] |
 //!
 //! # Features
 //!
@@ -153,6 +154,7 @@ pub mod time;
 pub mod transport;
 pub mod tree;
 pub mod trust;
+pub mod wipe;
 mod x25519;
 
 pub use self::{

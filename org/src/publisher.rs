@@ -13,9 +13,10 @@ use crate::{
     authority::{AdmitError, Admitted, Authority, AuthorityError},
     connect::RelayCode,
     head::{HeadError, SignedHead},
-    id::{DeviceId, RelayId},
+    id::{DeviceId, RelayId, UserId},
     time::Timestamp,
     transport::{self, CallError, Transport},
+    wipe::{SignedWipeOrder, SignedWipeReceipt, WipeError, WipeReason},
 };
 
 /// Where the authority's snapshot is kept. A snapshot that was saved must survive a power cut.
@@ -44,6 +45,15 @@ pub struct Publisher {
     transport: Arc<dyn Transport>,
     store: Arc<dyn StateStore>,
     relay: RelayId,
+}
+
+/// A wipe order, and what its device said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wipe {
+    /// The order.
+    pub order: SignedWipeOrder,
+    /// The device's receipt, once it has obeyed.
+    pub receipt: Option<SignedWipeReceipt>,
 }
 
 /// What one round did.
@@ -187,6 +197,76 @@ impl Publisher {
         Ok(version)
     }
 
+    /// Orders a device of a person to erase itself: from its next call on the relay answers it with the
+    /// order and nothing else. The device is revoked with the next head; [`Publisher::publish_once`] makes
+    /// it, and should follow at once, so that nobody goes on sealing for the device.
+    ///
+    /// After an error order again: of several orders to one device the newest counts.
+    ///
+    /// ```
+    /// # async fn lost(publisher: &mut wardline_org::publisher::Publisher, now: wardline_org::Timestamp)
+    /// # -> Result<(), Box<dyn std::error::Error>> {
+    /// let (user, device) = ("DR-CA-001".parse()?, "00112233445566778899aabbccddeeff".parse()?);
+    /// publisher.order_wipe(&user, device, "lost".parse()?, now).await?;
+    /// publisher.publish_once(now).await?;
+    /// for wipe in publisher.wipes(now).await? {
+    ///     if let Some(receipt) = &wipe.receipt {
+    ///         println!("{} messages were lost", receipt.receipt().unsent_messages);
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn order_wipe(
+        &mut self,
+        user: &UserId,
+        device: DeviceId,
+        reason: WipeReason,
+        now: Timestamp,
+    ) -> Result<SignedWipeOrder, PublisherError> {
+        let order = self.authority.order_wipe(user, device, reason, now)?;
+        // Whatever becomes of the call: the device is not to be trusted any more.
+        self.save().await?;
+        let call = v1::OrderWipeRequest {
+            order: order.to_string(),
+        };
+        self.call(&call, now).await?;
+        Ok(order)
+    }
+
+    /// Every wipe order that the relay has, oldest first, with the receipts of devices that have obeyed.
+    /// Orders and receipts are verified; what the relay made up is an error.
+    pub async fn wipes(&self, now: Timestamp) -> Result<Vec<Wipe>, PublisherError> {
+        let mut wipes = Vec::new();
+        let mut after = 0;
+        loop {
+            let page = self.call(&v1::WipesRequest { after, max: PAGE }, now).await?;
+            let before = after;
+            for wipe in page.wipes {
+                after = after.max(wipe.sequence);
+                wipes.push(self.check_wipe(&wipe)?);
+            }
+            if after == before {
+                return Ok(wipes);
+            }
+        }
+    }
+
+    fn check_wipe(&self, wipe: &v1::Wipe) -> Result<Wipe, WipeError> {
+        let order: SignedWipeOrder = wipe.order.parse()?;
+        self.authority.check_wipe_order(&order)?;
+        let receipt = match &wipe.receipt {
+            None => None,
+            Some(call) => {
+                let receipt = SignedWipeReceipt::read(call)?;
+                let key = self.authority.signing_key(order.order().device);
+                receipt.verify(&order, &key.ok_or(WipeError::OtherDevice)?)?;
+                Some(receipt)
+            }
+        };
+        Ok(Wipe { order, receipt })
+    }
+
     async fn save(&self) -> Result<(), SaveError> {
         self.store.save(&self.authority.snapshot()).await
     }
@@ -237,6 +317,9 @@ pub enum PublisherError {
     /// The relay's own head is malformed.
     #[error(transparent)]
     Head(#[from] HeadError),
+    /// The relay shows a wipe order that the organization did not give, or a receipt that no device did.
+    #[error(transparent)]
+    Wipe(#[from] WipeError),
     /// The state was not saved.
     #[error(transparent)]
     Save(#[from] SaveError),
@@ -262,7 +345,7 @@ impl PublisherError {
         match self {
             Self::Call(error) => error.retryable(),
             Self::Save(_) | Self::Contended => true,
-            Self::Authority(_) | Self::Head(_) | Self::Diverged { .. } => false,
+            Self::Authority(_) | Self::Head(_) | Self::Wipe(_) | Self::Diverged { .. } => false,
         }
     }
 }

@@ -214,6 +214,9 @@ relay_calls! {
     "Entries": EntriesRequest -> EntriesResponse;
     "Enrollments": EnrollmentsRequest -> EnrollmentsResponse;
     "PublishHead": PublishHeadRequest -> PublishHeadResponse;
+    "OrderWipe": OrderWipeRequest -> OrderWipeResponse;
+    "Wipes": WipesRequest -> WipesResponse;
+    "ConfirmWipe": ConfirmWipeRequest -> ConfirmWipeResponse;
     "UploadKeys": UploadKeysRequest -> UploadKeysResponse;
     "ClaimKeys": ClaimKeysRequest -> ClaimKeysResponse;
     "Send": SendRequest -> SendResponse;

@@ -10,12 +10,13 @@ use crate::{
     entry::{Entry, EntryError},
     hash::Hash,
     head::{HeadError, SignedHead},
-    id::{EntryKey, OrgId},
+    id::{DeviceId, EntryKey, OrgId},
     log::{self, History},
     policy::{Policy, PolicyError, SignedPolicy},
     root::{self, Root, RootError, SignedRoot},
     time::Timestamp,
     tree::{BadProof, TreeRoot},
+    wipe::{SignedWipeOrder, WipeError},
 };
 
 /// What is believed about one organization: the current root document, head and policy.
@@ -266,6 +267,32 @@ impl Trust {
                 Ok(Standing::Absent)
             }
         }
+    }
+
+    /// The order that a relay shows to this device, if the organization gave it: a wipe key of the newest
+    /// root document signed it, for this device. Root documents that came along count as they do with a
+    /// head; nothing is changed by them.
+    pub fn verify_wipe(
+        &self,
+        notice: &v1::WipeNotice,
+        device: DeviceId,
+    ) -> Result<SignedWipeOrder, WipeError> {
+        let newer = root::follow(&self.pin, self.root.as_ref(), &notice.roots)?;
+        let root = newer
+            .last()
+            .or(self.root.as_ref())
+            .ok_or(RootError::NotPinned)?
+            .root();
+        let order: SignedWipeOrder = notice.order.parse()?;
+        // Believed is the organization that this device belongs to, whatever the documents say.
+        if root.org != self.org {
+            return Err(WipeError::OtherOrg);
+        }
+        order.verify(root)?;
+        if order.order().device != device {
+            return Err(WipeError::OtherDevice);
+        }
+        Ok(order)
     }
 
     /// Compares a head that somebody else holds with the newest one. A fork is proven only by a second

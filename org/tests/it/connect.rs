@@ -13,7 +13,11 @@ fn every_code_survives_the_wire_with_its_parameters() {
     for code in RelayCode::ALL {
         let refusal = Refusal::new(code.clone())
             .with_retry_after(Duration::from_millis(1500))
-            .with_limit(65_536);
+            .with_limit(65_536)
+            .with_wipe(v1::WipeNotice {
+                order: "an order".into(),
+                roots: vec!["a root document".into()],
+            });
         let response = refusal.to_response();
         assert_eq!(response.status, code.connect().http_status());
         assert_eq!(Refusal::from_response(&response), refusal);

@@ -37,4 +37,6 @@ mod support;
 mod tickets;
 mod trees;
 mod trust;
+#[cfg(feature = "authority")]
+mod wipes;
 mod worked_request;
