@@ -287,6 +287,11 @@ impl Directory {
         })
     }
 
+    /// Every root document, oldest first.
+    pub fn root_notes(&self) -> Vec<String> {
+        self.roots.iter().map(SignedRoot::to_string).collect()
+    }
+
     /// The organization.
     pub fn org(&self) -> &OrgId {
         &self.org

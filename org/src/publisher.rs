@@ -240,7 +240,9 @@ impl Publisher {
         let mut wipes = Vec::new();
         let mut after = 0;
         loop {
-            let page = self.call(&v1::WipesRequest { after, max: PAGE }, now).await?;
+            let page = self
+                .call(&v1::WipesRequest { after, max: PAGE }, now)
+                .await?;
             let before = after;
             for wipe in page.wipes {
                 after = after.max(wipe.sequence);

@@ -230,11 +230,7 @@ impl SignedWipeReceipt {
     }
 
     /// Whether the device with this signing key, the one that the order names, signed it for this order.
-    pub fn verify(
-        &self,
-        order: &SignedWipeOrder,
-        signing_key: &[u8; 32],
-    ) -> Result<(), WipeError> {
+    pub fn verify(&self, order: &SignedWipeOrder, signing_key: &[u8; 32]) -> Result<(), WipeError> {
         let ordered = order.order();
         if self.receipt.org != ordered.org {
             return Err(WipeError::OtherOrg);

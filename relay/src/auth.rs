@@ -131,7 +131,8 @@ impl Core {
     ) -> Result<VerifiedCall, Refusal> {
         if let Some(listed) = directory.device(&device) {
             let verified = self.verify(call, &listed.signing_key, now)?;
-            // Only the device itself is told that it is revoked.
+            // Only the device itself is told that it is to be wiped, or that it is revoked.
+            org.check_wipe(&device, directory)?;
             return if listed.active {
                 Ok(verified)
             } else {

@@ -121,8 +121,8 @@ pub struct Quotas {
     /// Each organization, all its devices and its authority together. Default: 5,000 a second, 50,000 at
     /// once.
     pub organization: Rate,
-    /// Enrollments of each organization, which nobody has authenticated yet. Default: 10 a second, 200 at
-    /// once.
+    /// Enrollments of each organization, which nobody has authenticated yet, and, counted by themselves,
+    /// receipts of wiped devices. Default: 10 a second, 200 at once.
     pub enrollments: Rate,
     /// One-time keys of one device that one other device is given in a day; above it is given the
     /// fallback key. Default: 10.

@@ -29,11 +29,17 @@ macro_rules! methods {
 
 methods! {
     Enroll, Head, Entries, Enrollments, PublishHead,
+    OrderWipe, Wipes, ConfirmWipe,
     UploadKeys, ClaimKeys,
     Send, Receive, Acknowledge, Withdraw, Checkpoint,
 }
 
 impl Method {
+    /// Whether it carries its own proof and needs no signature.
+    pub(crate) fn is_open(self) -> bool {
+        matches!(self, Self::Enroll | Self::ConfirmWipe)
+    }
+
     /// The call that a path names.
     pub(crate) fn of_path(path: &str) -> Option<Self> {
         Self::parse(path.strip_prefix(SERVICE_PATH)?)

@@ -6,7 +6,9 @@ use std::{
 };
 
 use tokio::sync::{Mutex, watch};
-use wardline_org::{DeviceId, OrgId, SignedCredential, Timestamp, root::SignedRoot};
+use wardline_org::{
+    DeviceId, OrgId, Refusal, RelayCode, SignedCredential, Timestamp, root::SignedRoot,
+};
 use wardline_proto::{Message, v1};
 
 use crate::{
@@ -15,7 +17,7 @@ use crate::{
     polls::Polls,
     replay::SeenCalls,
     roots::Roots,
-    storage::{OrgKey, Storage},
+    storage::{OrgKey, Storage, StorageError},
 };
 
 pub(crate) struct Organization {
@@ -27,6 +29,10 @@ pub(crate) struct Organization {
     pub(crate) polls: Polls,
     /// Held while a head is judged and stored: heads follow one another.
     pub(crate) publishing: Mutex<()>,
+    /// Orders to devices to erase themselves, each device's newest last.
+    wipes: RwLock<HashMap<DeviceId, Vec<String>>>,
+    /// Held while one is stored: the newest counts.
+    pub(crate) ordering: Mutex<()>,
 }
 
 /// A device that no head has answered yet.
@@ -58,12 +64,15 @@ impl Organization {
             })
             .collect();
         let directory = Directory::load(&id, &roots, stored)?;
+        let wipes = load_wipes(storage, key).await?;
         Ok(Self {
             directory: watch::Sender::new(Arc::new(directory)),
             pending: RwLock::new(pending),
             seen: SeenCalls::new(storage.remembered_calls(key).await?),
             polls: Polls::default(),
             publishing: Mutex::new(()),
+            wipes: RwLock::new(wipes),
+            ordering: Mutex::new(()),
             id,
             key,
         })
@@ -84,6 +93,39 @@ impl Organization {
         self.directory.send_replace(Arc::new(next));
         self.pending_mut()
             .retain(|device, _| !settled.contains(device));
+    }
+
+    /// Refuses a device that is to erase itself, showing the newest order; it is answered nothing else.
+    pub(crate) fn check_wipe(
+        &self,
+        device: &DeviceId,
+        directory: &Directory,
+    ) -> Result<(), Refusal> {
+        match self.wipe_orders(device).pop() {
+            None => Ok(()),
+            Some(order) => Err(Refusal::new(RelayCode::Wipe).with_wipe(v1::WipeNotice {
+                order,
+                roots: directory.signed().root_notes(),
+            })),
+        }
+    }
+
+    /// The orders to a device, the newest last.
+    pub(crate) fn wipe_orders(&self, device: &DeviceId) -> Vec<String> {
+        let wipes = self.wipes.read().unwrap_or_else(PoisonError::into_inner);
+        wipes.get(device).cloned().unwrap_or_default()
+    }
+
+    /// Shows an order, whose storing has been committed, to its device from now on, and ends its polls.
+    pub(crate) fn put_wipe(&self, device: DeviceId, order: String) {
+        {
+            let mut wipes = self.wipes.write().unwrap_or_else(PoisonError::into_inner);
+            let orders = wipes.entry(device).or_default();
+            if !orders.contains(&order) {
+                orders.push(order);
+            }
+        }
+        self.polls.wake(device);
     }
 
     /// The signing key of a device that waits for the authority.
@@ -112,9 +154,31 @@ impl Organization {
     }
 }
 
+/// Every order of an organization.
+async fn load_wipes(
+    storage: &dyn Storage,
+    key: OrgKey,
+) -> Result<HashMap<DeviceId, Vec<String>>, StorageError> {
+    let mut wipes: HashMap<DeviceId, Vec<String>> = HashMap::new();
+    let mut after = 0;
+    loop {
+        let page = storage.wipes(key, after, PAGE).await?;
+        let Some(last) = page.last() else {
+            return Ok(wipes);
+        };
+        after = last.sequence;
+        for wipe in page {
+            wipes.entry(wipe.device).or_default().push(wipe.note);
+        }
+    }
+}
+
 /// The signing key that a stored enrollment names.
 fn signing_key(request: &[u8]) -> Option<[u8; 32]> {
     let request = v1::EnrollRequest::decode(request).ok()?;
     let credential = SignedCredential::verify(&request.credential, &request.signature).ok()?;
     Some(credential.credential().ed25519)
 }
+
+/// Orders read at once.
+const PAGE: u32 = 1_000;

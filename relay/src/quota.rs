@@ -22,6 +22,7 @@ pub(crate) struct Meter {
     devices: Limiter<(OrgKey, DeviceId)>,
     organizations: Limiter<OrgKey>,
     enrollments: Limiter<OrgKey>,
+    receipts: Limiter<OrgKey>,
 }
 
 impl Meter {
@@ -29,7 +30,8 @@ impl Meter {
         Self {
             devices: Limiter::new(quotas.device, Arc::clone(&clock)),
             organizations: Limiter::new(quotas.organization, Arc::clone(&clock)),
-            enrollments: Limiter::new(quotas.enrollments, clock),
+            enrollments: Limiter::new(quotas.enrollments, Arc::clone(&clock)),
+            receipts: Limiter::new(quotas.enrollments, clock),
         }
     }
 
@@ -46,11 +48,18 @@ impl Meter {
         self.enrollments.take(org, 1)
     }
 
+    /// Takes what the receipt of a wiped device costs: as much as an enrollment, from a measure of its own,
+    /// so that neither can be starved through the other.
+    pub(crate) fn charge_receipt(&self, org: OrgKey) -> Result<(), Refusal> {
+        self.receipts.take(org, 1)
+    }
+
     /// Forgets who has not called for a while.
     pub(crate) fn shrink(&self) {
         self.devices.limiter.retain_recent();
         self.organizations.limiter.retain_recent();
         self.enrollments.limiter.retain_recent();
+        self.receipts.limiter.retain_recent();
     }
 }
 

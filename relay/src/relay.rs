@@ -272,6 +272,9 @@ impl Core {
         if method == Method::Enroll {
             return self.enroll(request).await;
         }
+        if method == Method::ConfirmWipe {
+            return self.confirm_wipe(request.body).await;
+        }
         let session = self.authenticate(method, &request)?;
         // Whoever overheard a call and makes it again must not spend its caller's quota.
         if session.org.seen.knows(session.mark) {
@@ -298,8 +301,8 @@ impl Core {
         let limits = &self.config.limits;
         match method {
             Method::PublishHead => limits.publish_bytes,
-            // The only call of somebody whom nobody knows.
-            Method::Enroll => limits.body_bytes.min(ENROLLMENT_BYTES),
+            // The calls of somebody whom nobody knows.
+            Method::Enroll | Method::ConfirmWipe => limits.body_bytes.min(STRANGERS_BYTES),
             _ => limits.body_bytes,
         }
     }
@@ -327,7 +330,7 @@ fn refuse(refusal: Refusal) -> (Response, RelayCode) {
     (refusal.to_response(), refusal.code)
 }
 
-/// A ticket and a credential are far below this.
-const ENROLLMENT_BYTES: usize = 64 * 1024;
+/// A ticket and a credential are far below this, and so is a receipt.
+const STRANGERS_BYTES: usize = 64 * 1024;
 /// A restart or a full disk is not over sooner.
 const RETRY: Duration = Duration::from_secs(1);

@@ -56,7 +56,9 @@ impl Authority {
             crate::entry::EntryBody::Person(person) => Some(person),
             _ => None,
         });
-        let found = people.into_iter().find_map(|person| person.device(device))?;
+        let found = people
+            .into_iter()
+            .find_map(|person| person.device(device))?;
         Some(found.credential.credential().ed25519)
     }
 }

@@ -149,7 +149,11 @@ fn an_order_by_a_replaced_wipe_key_is_refused_and_one_by_its_successor_obeyed() 
 
     let fresh = Secrets::generate(3).unwrap();
     let purposes = Purpose::ALL.into_iter().fold(Signers::default(), |all, p| {
-        let secrets = if p == Purpose::Wipe { &fresh } else { &desk.secrets };
+        let secrets = if p == Purpose::Wipe {
+            &fresh
+        } else {
+            &desk.secrets
+        };
         all.with(p, secrets.signers().get(p).unwrap().clone())
     });
     let roots = desk.secrets.root_signers();
@@ -161,7 +165,9 @@ fn an_order_by_a_replaced_wipe_key_is_refused_and_one_by_its_successor_obeyed() 
         let signers = secrets.signers();
         let key = signers.get(Purpose::Wipe).unwrap();
         v1::WipeNotice {
-            order: SignedWipeOrder::sign(&words(&device), &**key).unwrap().to_string(),
+            order: SignedWipeOrder::sign(&words(&device), &**key)
+                .unwrap()
+                .to_string(),
             roots: vec![first.to_string(), second.to_string()],
         }
     };
@@ -238,7 +244,10 @@ fn an_order_has_one_spelling_and_may_grow_lines() {
     let shown = notice(&desk.authority, longer);
     assert!(trust.verify_wipe(&shown, device.id()).is_ok());
     let upper = device.id().to_string().to_uppercase();
-    let other = sign(format!("{}\n", text.replace(&device.id().to_string(), &upper)));
+    let other = sign(format!(
+        "{}\n",
+        text.replace(&device.id().to_string(), &upper)
+    ));
     let shown = notice(&desk.authority, other);
     let refused = trust.verify_wipe(&shown, device.id());
     assert_eq!(refused, Err(WipeError::Malformed));

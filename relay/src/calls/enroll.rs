@@ -25,6 +25,7 @@ impl Core {
         let org = self.organization(&credential.credential().org)?;
         self.meter.charge_enrollment(org.key)?;
         let mark = self.check_signature(&request, &credential, &org)?;
+        org.check_wipe(&device, &org.directory())?;
         if org.directory().device(&device).is_some_and(|d| !d.active) {
             return Err(Refusal::new(RelayCode::Revoked));
         }

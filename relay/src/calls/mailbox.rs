@@ -36,6 +36,7 @@ impl Core {
             // Taken before looking: what comes in between must not be slept over.
             let woken = poll.woken();
             let directory = heads.borrow_and_update().clone();
+            session.org.check_wipe(&device, &directory)?;
             check_active(&directory, &device)?;
             let page = self
                 .storage

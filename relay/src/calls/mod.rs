@@ -9,6 +9,7 @@ mod keys;
 mod mailbox;
 pub(crate) mod publish;
 mod send;
+mod wipe;
 
 use wardline_org::Refusal;
 use wardline_proto::{Bytes, Message, v1};
@@ -27,6 +28,8 @@ pub(crate) enum Call {
     Entries(v1::EntriesRequest),
     Enrollments(v1::EnrollmentsRequest),
     PublishHead(v1::PublishHeadRequest),
+    OrderWipe(v1::OrderWipeRequest),
+    Wipes(v1::WipesRequest),
     UploadKeys(v1::UploadKeysRequest),
     ClaimKeys(v1::ClaimKeysRequest),
     Send(v1::SendRequest),
@@ -41,12 +44,14 @@ impl Call {
         // Cloning shares the bytes: contents become slices of the request.
         let body = body.clone();
         Ok(match method {
-            // Comes with its own proof of who calls: see `enroll`.
-            Method::Enroll => return Err(malformed()),
+            // They come with their own proof of who calls: see `enroll` and `wipe`.
+            Method::Enroll | Method::ConfirmWipe => return Err(malformed()),
             Method::Head => Self::Head(decode(body)?),
             Method::Entries => Self::Entries(decode(body)?),
             Method::Enrollments => Self::Enrollments(decode(body)?),
             Method::PublishHead => Self::PublishHead(decode(body)?),
+            Method::OrderWipe => Self::OrderWipe(decode(body)?),
+            Method::Wipes => Self::Wipes(decode(body)?),
             Method::UploadKeys => Self::UploadKeys(decode(body)?),
             Method::ClaimKeys => Self::ClaimKeys(decode(body)?),
             Method::Send => Self::Send(decode(body)?),
@@ -84,8 +89,10 @@ impl Core {
         body: &Bytes,
     ) -> Result<Call, Refusal> {
         match method {
-            Method::Enroll | Method::Head | Method::Entries => {}
-            Method::Enrollments | Method::PublishHead => session.authority()?,
+            Method::Enroll | Method::ConfirmWipe | Method::Head | Method::Entries => {}
+            Method::Enrollments | Method::PublishHead | Method::OrderWipe | Method::Wipes => {
+                session.authority()?;
+            }
             Method::UploadKeys
             | Method::ClaimKeys
             | Method::Send
@@ -112,6 +119,8 @@ impl Core {
             Call::Entries(request) => encode(self.entries(session, &request)),
             Call::Enrollments(request) => encode(self.enrollments(session, &request).await),
             Call::PublishHead(request) => encode(self.publish_head(session, request).await),
+            Call::OrderWipe(request) => encode(self.order_wipe(session, &request).await),
+            Call::Wipes(request) => encode(self.wipes(session, &request).await),
             Call::UploadKeys(request) => encode(self.upload_keys(session, request).await),
             Call::ClaimKeys(request) => encode(self.claim_keys(session, &request).await),
             Call::Send(request) => encode(self.send(session, request).await),

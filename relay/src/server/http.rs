@@ -93,7 +93,7 @@ async fn read(
     if least > limit as u64 {
         return Err(too_large());
     }
-    if most.is_none_or(|most| most > FROM_ANYBODY as u64) && method != Method::Enroll {
+    if most.is_none_or(|most| most > FROM_ANYBODY as u64) && !method.is_open() {
         shared.relay.recognize(method, head)?;
     }
     match timeout(shared.read_timeout, collect(body, limit)).await {

@@ -55,6 +55,24 @@ pub trait Storage: Send + Sync + fmt::Debug + 'static {
         max: u32,
     ) -> Result<Vec<PendingEnrollment>, StorageError>;
 
+    /// Keeps an order to a device to erase itself, once, and takes its mailbox and keys away.
+    async fn order_wipe(&self, org: OrgKey, wipe: NewWipe) -> Result<(), StorageError>;
+
+    /// Keeps the receipt of an order, unless it has one or there is no such order of this device.
+    async fn confirm_wipe(
+        &self,
+        org: OrgKey,
+        confirmation: WipeConfirmation,
+    ) -> Result<(), StorageError>;
+
+    /// Wipe orders with a sequence above `after`, in the order in which they were given, at most `max`.
+    async fn wipes(
+        &self,
+        org: OrgKey,
+        after: u64,
+        max: u32,
+    ) -> Result<Vec<StoredWipe>, StorageError>;
+
     /// Adds prekeys of a device. A key that was handed out before is never taken again, a key that waits
     /// already is kept once.
     async fn upload_keys(

@@ -98,6 +98,43 @@ pub struct PendingEnrollment {
     pub at: Timestamp,
 }
 
+/// An order to a device to erase itself.
+#[derive(Debug, Clone)]
+pub struct NewWipe {
+    /// The device.
+    pub device: DeviceId,
+    /// The hash of the order's text: its name.
+    pub order: Hash,
+    /// The order's signed note.
+    pub note: String,
+}
+
+/// What a device said when it obeyed.
+#[derive(Debug, Clone)]
+pub struct WipeConfirmation {
+    /// The device.
+    pub device: DeviceId,
+    /// The order that it obeyed.
+    pub order: Hash,
+    /// The encoded `ConfirmWipeRequest`.
+    pub receipt: Bytes,
+}
+
+/// An order to a device to erase itself, with its receipt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredWipe {
+    /// Ascending, never given twice.
+    pub sequence: u64,
+    /// The device.
+    pub device: DeviceId,
+    /// The hash of the order's text.
+    pub order: Hash,
+    /// The order's signed note.
+    pub note: String,
+    /// The encoded `ConfirmWipeRequest`, once the device has obeyed.
+    pub receipt: Option<Bytes>,
+}
+
 /// A public key with its device's signature.
 #[derive(Clone, PartialEq, Eq)]
 pub struct StoredKey {

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Every call there is.
-pub(crate) const METHODS: [&str; 12] = [
+pub(crate) const METHODS: [&str; 15] = [
     "Enroll",
     "Head",
     "Entries",
@@ -24,6 +24,9 @@ pub(crate) const METHODS: [&str; 12] = [
     "Acknowledge",
     "Withdraw",
     "Checkpoint",
+    "OrderWipe",
+    "Wipes",
+    "ConfirmWipe",
 ];
 
 /// Some calls, one after the other: each is a caller, a method, a length of two bytes, and a body.
@@ -107,15 +110,15 @@ impl Target {
             status < 500 || status == 501 || status == 504,
             "{method} breaks the relay: {status}"
         );
-        let for_authority = ["Enrollments", "PublishHead"].contains(&method);
+        let for_authority = ["Enrollments", "PublishHead", "OrderWipe", "Wipes"].contains(&method);
         let entitled = match caller % 4 {
             NOBODY => false,
             ADA | BEN => !for_authority,
             _ => for_authority || ["Head", "Entries"].contains(&method),
         };
-        // No ticket was ever minted here, so nobody enrolls.
+        // No ticket was ever minted here, so nobody enrolls; and no device obeyed an order.
         assert!(
-            status != 200 || entitled && method != "Enroll",
+            status != 200 || entitled && !["Enroll", "ConfirmWipe"].contains(&method),
             "{method} is carried out for somebody who may not"
         );
         status

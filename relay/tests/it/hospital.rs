@@ -246,6 +246,7 @@ fn first_root(org: &OrgId) -> SignedRoot {
         (Purpose::Policy, POLICY),
         (Purpose::Ticket, TICKET),
         (Purpose::Authority, AUTHORITY),
+        (Purpose::Wipe, WIPE),
     ];
     let root = Root {
         org: org.clone(),
@@ -264,4 +265,5 @@ pub(crate) const HEAD: u8 = 201;
 pub(crate) const POLICY: u8 = 202;
 pub(crate) const TICKET: u8 = 203;
 pub(crate) const AUTHORITY: u8 = 204;
+pub(crate) const WIPE: u8 = 205;
 const DAY: Duration = Duration::from_secs(24 * 3600);

@@ -22,4 +22,5 @@ mod polls;
 mod restart;
 mod rotation;
 mod secrecy;
+mod wipes;
 mod world;

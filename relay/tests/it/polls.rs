@@ -196,7 +196,7 @@ async fn while_all_talk_everybody_gets_every_message_once() {
     assert!(metrics.contains("wardline_relay_stored_contents 0\n"));
 }
 
-fn long_poll() -> v1::ReceiveRequest {
+pub(crate) fn long_poll() -> v1::ReceiveRequest {
     v1::ReceiveRequest {
         wait_ms: u32::MAX,
         ..Default::default()
@@ -204,7 +204,7 @@ fn long_poll() -> v1::ReceiveRequest {
 }
 
 /// Resolves when so many polls wait.
-async fn waiting(world: &World, polls: usize) {
+pub(crate) async fn waiting(world: &World, polls: usize) {
     let line = format!("wardline_relay_polls {polls}\n");
     while !world.relay.metrics().contains(&line) {
         tokio::time::sleep(Duration::from_millis(1)).await;

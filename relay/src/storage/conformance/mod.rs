@@ -24,6 +24,7 @@ pub mod directory;
 pub mod keys;
 pub mod mailboxes;
 pub mod sending;
+pub mod wipes;
 
 use std::sync::Arc;
 
@@ -94,6 +95,9 @@ macro_rules! storage_conformance {
             mailboxes::old_messages_are_not_handed_out_and_then_deleted,
             mailboxes::device_ahead_of_its_mailbox_starts_a_new_epoch,
             mailboxes::renewed_epochs_hand_everything_out_again,
+            wipes::wipe_order_and_receipt_survive_a_power_cut,
+            wipes::wipe_order_given_again_is_one_order_and_its_first_receipt_stays,
+            wipes::wiped_device_loses_its_mailbox,
         );
     };
     (@cases $shelf:expr; $($part:ident :: $case:ident),+ $(,)?) => {$(

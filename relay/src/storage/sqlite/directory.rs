@@ -107,7 +107,7 @@ pub(super) fn publish(
 
 /// Nobody will fetch a revoked device's mailbox, and nobody may be given its keys. Its rollback counter
 /// and the memory of claimed keys stay.
-fn retire(db: &Connection, org: OrgKey, device: DeviceId) -> Result<(), StorageError> {
+pub(super) fn retire(db: &Connection, org: OrgKey, device: DeviceId) -> Result<(), StorageError> {
     let Some(row) = row::known_device(db, org, device)? else {
         return Ok(());
     };

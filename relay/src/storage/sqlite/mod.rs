@@ -11,6 +11,7 @@ mod mailbox;
 mod row;
 mod schema;
 mod send;
+mod wipes;
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
@@ -27,8 +28,9 @@ use wardline_sqlite::{NoCompanion, Readers, Writer};
 
 use super::{
     Acknowledgement, CallMark, ClaimedPrekey, Cutoffs, EnrollOutcome, Expired, KeyClaim, KeyUpload,
-    MailboxPage, NewEnrollment, OrgKey, PendingEnrollment, Publication, ReceiveQuery, SendAnswer,
-    SendBatch, Storage, StorageError, StoredDirectory, UploadOutcome, Usage,
+    MailboxPage, NewEnrollment, NewWipe, OrgKey, PendingEnrollment, Publication, ReceiveQuery,
+    SendAnswer, SendBatch, Storage, StorageError, StoredDirectory, StoredWipe, UploadOutcome,
+    Usage, WipeConfirmation,
 };
 
 /// A relay's state in one folder on this machine.
@@ -158,6 +160,28 @@ impl Storage for SqliteStorage {
     ) -> Result<Vec<PendingEnrollment>, StorageError> {
         self.read(move |db| directory::enrollments(db, org, after, max))
             .await
+    }
+
+    async fn order_wipe(&self, org: OrgKey, wipe: NewWipe) -> Result<(), StorageError> {
+        self.write(move |db| wipes::order(db, org, &wipe)).await
+    }
+
+    async fn confirm_wipe(
+        &self,
+        org: OrgKey,
+        confirmation: WipeConfirmation,
+    ) -> Result<(), StorageError> {
+        self.write(move |db| wipes::confirm(db, org, &confirmation))
+            .await
+    }
+
+    async fn wipes(
+        &self,
+        org: OrgKey,
+        after: u64,
+        max: u32,
+    ) -> Result<Vec<StoredWipe>, StorageError> {
+        self.read(move |db| wipes::list(db, org, after, max)).await
     }
 
     async fn upload_keys(

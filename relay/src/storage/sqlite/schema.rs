@@ -29,6 +29,7 @@ pub(super) fn version(connection: &Connection) -> Result<i64, StorageError> {
 const STEPS: &[M<'static>] = &[
     M::up(include_str!("schema_1.sql")),
     M::up(include_str!("schema_2.sql")),
+    M::up(include_str!("schema_3.sql")),
 ];
 
 #[cfg(test)]
