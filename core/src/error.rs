@@ -25,7 +25,7 @@ pub enum Error {
     Send(#[from] SendError),
     /// The store refused.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(StoreError),
     /// The keys at rest refused.
     #[error(transparent)]
     Vault(#[from] VaultError),
@@ -47,6 +47,10 @@ pub enum Error {
     /// A person's key is needed: unlock first.
     #[error("the client is locked; unlock it first")]
     Locked,
+    /// The organization had this device erased: nothing is left of it, here or in any copy of its files. The
+    /// folder is free for another device, see [`Client::enroll`](crate::Client::enroll).
+    #[error("the organization had this device erased; ask the administrator")]
+    Wiped,
     /// The folder holds no enrolled device, or another one.
     #[error("no device is enrolled in this folder; enroll first")]
     NotEnrolled,
@@ -159,6 +163,7 @@ impl Error {
             Self::Entries(EntriesError::HeadMoved { .. }) => "WL-DIRECTORY-HEAD-MOVED",
             Self::Entries(_) => "WL-DIRECTORY-BAD-PROOF",
             Self::Locked => "WL-LOCKED",
+            Self::Wiped => "WL-WIPED",
             Self::NotEnrolled => "WL-NOT-ENROLLED",
             Self::AlreadyEnrolled => "WL-ALREADY-ENROLLED",
             Self::Unknown => "WL-UNKNOWN",
@@ -199,7 +204,9 @@ impl Error {
             Self::Call(CallError::Refused(refusal)) if refusal.code == RelayCode::Revoked => {
                 Recovery::Enroll
             }
-            Self::Directory(_) | Self::Entries(_) | Self::Call(_) => Recovery::AskTheAdministrator,
+            Self::Directory(_) | Self::Entries(_) | Self::Call(_) | Self::Wiped => {
+                Recovery::AskTheAdministrator
+            }
             _ => Recovery::AskTheDeveloper,
         }
     }
@@ -247,6 +254,16 @@ impl SendError {
             Self::OwnMessage => "WL-SEND-OWN-MESSAGE",
             Self::SenderRevoked => "WL-SEND-SENDER-REVOKED",
             Self::IdempotencyKeyTooLong => "WL-SEND-IDEMPOTENCY-KEY",
+        }
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            // Not a fault of the store: the device is gone.
+            StoreError::Wiped => Self::Wiped,
+            error => Self::Store(error),
         }
     }
 }

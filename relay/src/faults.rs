@@ -142,6 +142,12 @@ impl Faults {
         *self.refusing() = Some(refusal);
     }
 
+    /// From now on every call is answered with this refusal; none is carried out.
+    pub fn refuse_all(&self, refusal: Refusal) {
+        let answer = refusal.to_response();
+        *self.refusing() = Some(Box::new(move |_| Some(answer.clone())));
+    }
+
     /// The relay is honest again.
     pub fn relent(&self) {
         *self.meddling() = None;

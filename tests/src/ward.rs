@@ -9,9 +9,10 @@ use wardline::{
     vault::{Argon2Params, FileKeyStore, Passphrase},
 };
 use wardline_org::{
-    Clock, Hash, OrgId, RelayId, SystemClock, TeamId, Transport, UserId,
+    Clock, Hash, OrgId, RelayId, Signer, SystemClock, TeamId, Transport, UserId,
     authority::{Authority, PersonDetails, Secrets},
-    publisher::Publisher,
+    publisher::{Publisher, Wipe},
+    root::Purpose,
     team::{CareTeam, TeamMember},
 };
 use wardline_relay::{Relay, SqliteStorage};
@@ -174,6 +175,25 @@ impl Ward {
     /// Admits who asked and publishes what changed.
     pub async fn publish(&mut self) {
         self.publisher.publish_once(self.clock.now()).await.unwrap();
+    }
+
+    /// Orders a device to erase itself and revokes it, as for a phone that was lost.
+    pub async fn order_wipe(&mut self, phone: &Phone) {
+        let now = self.clock.now();
+        let (device, reason) = (phone.client.device(), "lost".parse().unwrap());
+        let ordered = self.publisher.order_wipe(&phone.user, device, reason, now);
+        ordered.await.unwrap();
+        self.publish().await;
+    }
+
+    /// Every wipe order with its receipt, as the organization's backend reads them.
+    pub async fn wipes(&self) -> Vec<Wipe> {
+        self.publisher.wipes(self.clock.now()).await.unwrap()
+    }
+
+    /// The organization's keys: what whoever stole one could sign with.
+    pub fn signer(&self, purpose: Purpose) -> Arc<dyn Signer> {
+        Arc::clone(self.secrets.signers().get(purpose).unwrap())
     }
 
     /// The hash of the first root document, as an app pins it.

@@ -8,7 +8,6 @@ use std::{collections::HashSet, time::Duration};
 
 use wardline_org::{
     Refusal, Request, Response,
-    connect::RelayCode,
     transport::{CallError, RelayCall},
     trust::TrustError,
 };
@@ -172,6 +171,7 @@ impl Client {
 
     /// Takes in the answer to an ask.
     pub(super) async fn answered(&self, ask: Ask, answer: Response) -> Result<Answered, Error> {
+        self.heed(&answer).await?;
         let answered = self.take_in(ask, answer).await;
         if let Err(Error::Call(error)) = &answered {
             self.note_revocation(error).await?;
@@ -586,18 +586,6 @@ impl Client {
     fn note_head(&self, version: u64) {
         let mut line = self.inner.line();
         line.head_hint = line.head_hint.max(version);
-    }
-
-    /// Tells the app, once, that the relay refuses this device.
-    async fn note_revocation(&self, error: &CallError) -> Result<(), Error> {
-        let revoked = error
-            .refusal()
-            .is_some_and(|refusal| refusal.code == RelayCode::Revoked);
-        if revoked && !std::mem::replace(&mut self.inner.line().revocation_told, true) {
-            self.step(Commit::Revoked, |step| step.emit(&Event::DeviceRevoked))
-                .await?;
-        }
-        Ok(())
     }
 }
 

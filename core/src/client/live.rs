@@ -207,7 +207,7 @@ impl Timeline {
             .client
             .timeline(self.conversation, None, self.size)
             .await;
-        if matches!(page, Err(Error::Locked)) {
+        if matches!(page, Err(Error::Locked | Error::Wiped)) {
             // Said once; it is the unlock that brings the next change.
             self.shown = Vec::new();
             self.watch.seen();
@@ -232,6 +232,9 @@ impl ConversationList {
     /// What the view shows now, the conversation with the newest message first. Without previews while
     /// the client is locked.
     pub fn conversations(&self) -> &[Conversation] {
+        if self.client.inner.store.is_known_wiped() {
+            return &[];
+        }
         if self.client.is_locked() {
             return self.bare.get_or_init(|| {
                 let mut bare = self.shown.clone();
@@ -274,7 +277,12 @@ impl ConversationList {
     }
 
     async fn look(&mut self) -> Result<Option<ConversationListChange>, Error> {
-        let now = self.client.conversations(None, self.size).await?;
+        let now = self.client.conversations(None, self.size).await;
+        if matches!(now, Err(Error::Wiped)) {
+            self.shown = Vec::new();
+            self.bare = OnceLock::new();
+        }
+        let now = now?;
         let change = Difference::between(&self.shown, &now.conversations, |shown| shown.id);
         let nothing = change.is_nothing() && now.unread == self.unread;
         let change = ConversationListChange {

@@ -29,8 +29,7 @@ impl Client {
     /// was called meanwhile. Whatever the error, the client is locked.
     pub async fn unlock(&self, passphrase: Passphrase) -> Result<u32, Error> {
         let locks = self.inner.locks();
-        let client = self.clone();
-        let unlocked = blocking(move || Ok(client.inner.vault.unlock(&passphrase)?)).await;
+        let unlocked = self.at_vault(move |vault| vault.unlock(&passphrase)).await;
         let unlocked = self.note_wrong(unlocked).await?;
         self.read_with(unlocked.keys, locks).await?;
         Ok(unlocked.failed_attempts)
@@ -44,8 +43,7 @@ impl Client {
     /// since: ask for the passphrase then. [`Error::Locked`] when [`Client::lock`] was called meanwhile.
     pub async fn unlock_by_presence(&self) -> Result<(), Error> {
         let locks = self.inner.locks();
-        let client = self.clone();
-        let keys = blocking(move || Ok(client.inner.vault.unlock_by_presence()?)).await?;
+        let keys = self.at_vault(Vault::unlock_by_presence).await?;
         self.read_with(keys, locks).await
     }
 
@@ -54,9 +52,8 @@ impl Client {
     /// # Errors
     /// [`VaultError::WrongPassphrase`] with the attempts so far; the platform's refusal.
     pub async fn allow_presence(&self, passphrase: Passphrase) -> Result<(), Error> {
-        let client = self.clone();
-        let allowed = blocking(move || Ok(client.inner.vault.allow_presence(&passphrase)?)).await;
-        self.note_wrong(allowed).await?;
+        let allowed = self.at_vault(move |vault| vault.allow_presence(&passphrase));
+        self.note_wrong(allowed.await).await?;
         self.step(Commit::Access, |step| {
             step.audit(Action::PresenceAllowed, &[])
         })
@@ -68,12 +65,24 @@ impl Client {
     /// # Errors
     /// Those of the vault and of writing the store.
     pub async fn forbid_presence(&self) -> Result<(), Error> {
-        let client = self.clone();
-        blocking(move || Ok(client.inner.vault.forbid_presence()?)).await?;
+        self.at_vault(Vault::forbid_presence).await?;
         self.step(Commit::Access, |step| {
             step.audit(Action::PresenceForbidden, &[])
         })
         .await
+    }
+
+    /// Works with the keys at rest, unless the device was wiped: then there are none.
+    async fn at_vault<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Vault) -> Result<T, VaultError> + Send + 'static,
+    ) -> Result<T, Error> {
+        let client = self.clone();
+        let done = blocking(move || Ok(work(&client.inner.vault)?)).await;
+        match done {
+            Err(_) if self.is_wiped() => Err(Error::Wiped),
+            done => done,
+        }
     }
 
     /// Puts a wrong passphrase on record.
@@ -130,11 +139,8 @@ impl Client {
 
     /// Replaces the passphrase; messages stay as they are.
     pub async fn change_passphrase(&self, old: Passphrase, new: Passphrase) -> Result<(), Error> {
-        let client = self.clone();
-        let changed = blocking(move || {
-            let vault = &client.inner.vault;
-            Ok(vault.change_passphrase(&old, &new, Argon2Params::default())?)
-        });
+        let changed = self
+            .at_vault(move |vault| vault.change_passphrase(&old, &new, Argon2Params::default()));
         self.note_wrong(changed.await).await?;
         self.step(Commit::Access, |step| {
             step.audit(Action::PassphraseChanged, &[])

@@ -6,12 +6,13 @@
 //!
 //! * `mod.rs`: enrolling, opening, closing; [`config`]: what that needs.
 //! * [`lock`]: who may read. [`messages`]: writing and reading.
-//! * [`purging`]: that nothing is left of what was taken back.
+//! * [`purging`]: that nothing is left of what was taken back. [`ending`]: revoked, or ordered to erase itself.
 //! * [`asks`]: what to ask the relay. [`sync`]: the rounds and the loop; [`requests`]: the same for
 //!   hosts that carry calls themselves. [`live`]: views that follow.
 
 mod asks;
 mod config;
+mod ending;
 mod index;
 mod live;
 mod lock;
@@ -58,7 +59,7 @@ use crate::{
     },
     error::Error,
     session::identity::DeviceIdentity,
-    store::{Store, StoreError, search::SearchIndex},
+    store::{self, Store, StoreError, search::SearchIndex},
     vault::{KeyStore, Passphrase, ReadingKeys, ReadingPublicKey, Vault},
 };
 
@@ -90,6 +91,8 @@ struct Inner {
     /// How many wait for the incoming way while the loop may be waiting for news on it.
     hurry: watch::Sender<usize>,
     wake: Notify,
+    /// What a wipe has condemned is erased.
+    erased: tokio::sync::Mutex<bool>,
     running: Mutex<Option<sync::Running>>,
     /// One at a time brings the search index up to date, or takes words out of it.
     indexing: tokio::sync::Mutex<()>,
@@ -150,9 +153,12 @@ impl Client {
     /// When the relay could not be asked, or refused the ticket, call it again on the same folder with
     /// the same passphrase, and with another ticket if this one was refused: the device stays the same.
     ///
+    /// A folder whose device was wiped is free for a new device, with a new ticket, once the relay has the
+    /// receipt of the wipe; it is posted first.
+    ///
     /// # Errors
     /// [`Error::AlreadyEnrolled`] when the folder holds another person's device or one that is listed;
-    /// the relay's refusal of the ticket.
+    /// [`Error::Wiped`] when the receipt of a wipe could not be posted; the relay's refusal of the ticket.
     pub async fn enroll(
         config: Config,
         user: UserId,
@@ -161,6 +167,7 @@ impl Client {
         passphrase: Passphrase,
     ) -> Result<Self, Error> {
         let config = config.in_runtime();
+        ending::leave_wiped(&config).await?;
         let (config, keys, inner, begun) = blocking(move || {
             std::fs::create_dir_all(&config.folder).map_err(wardline_sqlite::Error::from)?;
             let vault = Vault::at(&config.folder, Arc::clone(&config.key_store));
@@ -205,9 +212,11 @@ impl Client {
     /// nobody can read.
     ///
     /// # Errors
-    /// [`Error::NotEnrolled`] when the folder holds none; what the vault and the store refuse.
+    /// [`Error::NotEnrolled`] when the folder holds none; [`Error::Wiped`] when its device was wiped, after
+    /// what was left to do of that; what the vault and the store refuse.
     pub async fn open(config: Config) -> Result<Self, Error> {
         let config = config.in_runtime();
+        ending::refuse_wiped(&config).await?;
         let inner = blocking(move || {
             let vault = Vault::at(&config.folder, Arc::clone(&config.key_store));
             if !vault.exists()? {
@@ -397,24 +406,13 @@ impl Client {
         self.inner
             .calls
             .sign(&mut request, self.inner.clock.now())?;
-        Ok(self.carry(request).await?.decode::<C>()?)
+        let answer = self.carry(request).await?;
+        self.heed(&answer).await?;
+        Ok(answer.decode::<C>()?)
     }
 
-    /// Hands a signed request to the transport, inside a runtime if there is one to be had: sockets
-    /// and timers of tokio's panic outside.
     async fn carry(&self, request: Request) -> Result<Response, CallError> {
-        let mut call = self.inner.transport.call(request);
-        let answer = match &self.inner.runtime {
-            Some(runtime) if Handle::try_current().is_err() => {
-                std::future::poll_fn(|context| {
-                    let _inside = runtime.enter();
-                    call.as_mut().poll(context)
-                })
-                .await
-            }
-            _ => call.await,
-        };
-        Ok(answer?)
+        carry(&self.inner.transport, self.inner.runtime.as_ref(), request).await
     }
 }
 
@@ -461,6 +459,7 @@ impl Inner {
             incoming: tokio::sync::Mutex::new(()),
             hurry: watch::Sender::new(0),
             wake: Notify::new(),
+            erased: tokio::sync::Mutex::new(false),
             running: Mutex::new(None),
             indexing: tokio::sync::Mutex::new(()),
         }
@@ -478,7 +477,11 @@ impl Inner {
     }
 
     fn reading(&self) -> Result<Unlocked, Error> {
-        self.unlocked().ok_or(Error::Locked)
+        let unlocked = self.unlocked().filter(|_| !self.store.is_wiped());
+        unlocked.ok_or_else(|| match self.store.is_known_wiped() {
+            true => Error::Wiped,
+            false => Error::Locked,
+        })
     }
 
     /// Lets every view look again, for what no commit tells: who may read has changed, say.
@@ -519,12 +522,36 @@ impl Inner {
             .unlocked
             .write()
             .unwrap_or_else(PoisonError::into_inner);
+        if self.store.is_wiped() {
+            return Err(Error::Wiped);
+        }
         if self.locks() != locks {
             return Err(Error::Locked);
         }
         *held = Some(unlocked);
         Ok(())
     }
+}
+
+/// Hands a request to the transport, inside a runtime if there is one to be had: sockets and timers of
+/// tokio's panic outside.
+async fn carry(
+    transport: &Arc<dyn Transport>,
+    runtime: Option<&Handle>,
+    request: Request,
+) -> Result<Response, CallError> {
+    let mut call = transport.call(request);
+    let answer = match runtime {
+        Some(runtime) if Handle::try_current().is_err() => {
+            std::future::poll_fn(|context| {
+                let _inside = runtime.enter();
+                call.as_mut().poll(context)
+            })
+            .await
+        }
+        _ => call.await,
+    };
+    Ok(answer?)
 }
 
 /// The device that asked to be listed from here and was not yet; refuses any other.
@@ -562,9 +589,11 @@ async fn blocking<T: Send + 'static>(
     crate::blocking::blocking(work).await
 }
 
-/// Whether `folder` holds an enrolled device.
+/// Whether `folder` holds an enrolled device, or what is left of one that was wiped while the relay does not
+/// know it yet: [`Client::open`] tells which, and posts the receipt.
 pub fn is_enrolled(folder: &Path, key_store: Arc<dyn KeyStore>) -> Result<bool, Error> {
-    Ok(Vault::at(folder, key_store).exists()?)
+    let unsettled = store::wipe::Mark::read(folder)?.is_some_and(|mark| mark.to_post().is_some());
+    Ok(unsettled || Vault::at(folder, key_store).exists()?)
 }
 
 /// A listener that falls behind by so many commits is told that everything may have changed.

@@ -35,7 +35,16 @@ impl Client {
     /// What to ask the relay now: at most one call of the outgoing way (what comes after it depends on
     /// its answer), one to acknowledge, and one to fetch. After an open or a resume it is a single call
     /// first, which finds out whether this store is an old copy.
+    ///
+    /// # Errors
+    /// Those of the store. [`Error::Wiped`] once the relay has the receipt of a wipe; until then it is the
+    /// one call that is left to make.
     pub async fn pending_requests(&self) -> Result<Vec<PendingRequest>, Error> {
+        if self.is_wiped() {
+            let request = self.receipt_to_post().await?;
+            let id = RequestId::draw(Call::ConfirmWipe)?;
+            return Ok(vec![PendingRequest { id, request }]);
+        }
         let asks = match self.checkpoint_ask().await? {
             Some(checkpoint) => vec![checkpoint],
             None => {
@@ -64,6 +73,11 @@ impl Client {
     /// or made too long ago to remember, counts where the answer says everything (what was sent, what
     /// came); otherwise it is passed over and the call will be asked for again.
     pub async fn complete(&self, id: RequestId, answer: Response) -> Result<(), Error> {
+        if id.kind == Call::ConfirmWipe {
+            return self.receipt_posted(answer).await;
+        }
+        // An order to erase counts whatever was asked.
+        self.heed(&answer).await?;
         let remembered = {
             let mut line = self.inner.line();
             let place = line.asks.iter().position(|(asked, _)| *asked == id);
@@ -77,7 +91,7 @@ impl Client {
             // What the relay knew of a store that was opened earlier says nothing of this one.
             (None, Call::Checkpoint) => return Ok(()),
             (None, Call::Acknowledge | Call::Offer | Call::Entries) => return Ok(()),
-            (None, Call::Claim | Call::Withdraw) => return Ok(()),
+            (None, Call::Claim | Call::Withdraw | Call::ConfirmWipe) => return Ok(()),
         };
         self.answered(ask, answer).await?;
         Ok(())
@@ -120,7 +134,7 @@ impl FromStr for RequestId {
     }
 }
 
-const KINDS: [(Call, &str); 9] = [
+const KINDS: [(Call, &str); 10] = [
     (Call::Checkpoint, "checkpoint"),
     (Call::Head, "head"),
     (Call::Offer, "offer"),
@@ -130,6 +144,7 @@ const KINDS: [(Call, &str); 9] = [
     (Call::Withdraw, "withdraw"),
     (Call::Receive, "receive"),
     (Call::Acknowledge, "acknowledge"),
+    (Call::ConfirmWipe, "wipe"),
 ];
 
 /// Asks whose answers may still come; the oldest are forgotten.

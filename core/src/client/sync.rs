@@ -34,8 +34,17 @@ impl Client {
     ///
     /// # Errors
     /// Those of the relay and of the store; `WL-NET-BAD-ANSWER` also when the relay numbers anew what
-    /// it keeps for this device, over and over: a round ends.
+    /// it keeps for this device, over and over: a round ends. [`Error::Wiped`] when the organization had this
+    /// device erased; what is left to do of that is done first.
     pub async fn sync_once(&self) -> Result<Round, Error> {
+        let round = self.round().await;
+        if matches!(round, Err(Error::Wiped)) {
+            self.settle_wipe().await;
+        }
+        round
+    }
+
+    async fn round(&self) -> Result<Round, Error> {
         let mut round = self.send_round().await?;
         let incoming = {
             let _hurry = Hurry::on(&self.inner.hurry);
@@ -124,6 +133,7 @@ impl Client {
                     pauses = self::pauses();
                     self.sending_pause().await
                 }
+                Err(Error::Wiped) if self.settle_wipe().await => return,
                 Err(error) => {
                     tracing::debug!(code = %error.code(), "a sending round failed");
                     pauses.next().unwrap_or(LONGEST_PAUSE)
@@ -151,6 +161,7 @@ impl Client {
                         self.inner.wake.notify_one();
                     }
                 }
+                Err(Error::Wiped) if self.settle_wipe().await => return,
                 Err(error) => {
                     tracing::debug!(code = %error.code(), "a receiving round failed");
                     let pause = pauses.next().unwrap_or(LONGEST_PAUSE);

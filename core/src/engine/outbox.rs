@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use wardline_org::{DeviceId, EntryKey, Timestamp, person::PersonStatus};
 use wardline_proto::{Message, v1};
 
@@ -34,6 +34,18 @@ use crate::{
     session::content::ContentKey,
     store::StoreError,
 };
+
+/// How many messages the relay has not taken: they are on this device only.
+pub(crate) fn unsent(connection: &Connection) -> Result<u64, StoreError> {
+    let count: i64 = connection.query_row(
+        "SELECT count(*) FROM (
+             SELECT message FROM outbox
+             UNION SELECT message FROM submission WHERE message IS NOT NULL)",
+        [],
+        |row| row.get(0),
+    )?;
+    Ok(u64::try_from(count).unwrap_or(0))
+}
 
 /// Takes a draft: durable, and sealed too if nothing is missing. Answers its id.
 pub(crate) fn send(step: &mut Step<'_>, draft: &Draft) -> Result<MessageId, Error> {

@@ -79,6 +79,7 @@ points! {
         Withdraw => "wardline::call::before_withdraw", "wardline::call::after_withdraw";
         Receive => "wardline::call::before_receive", "wardline::call::after_receive";
         Acknowledge => "wardline::call::before_acknowledge", "wardline::call::after_acknowledge";
+        ConfirmWipe => "wardline::call::before_wipe_receipt", "wardline::call::after_wipe_receipt";
     }
 
     /// What changes on disk beside the store, or inside one of its transactions.
@@ -87,5 +88,9 @@ points! {
         Rekey => "wardline::rekey::before_write", "wardline::rekey::after_write";
         Opening => "wardline::opening::before", "wardline::opening::after";
         Index => "wardline::index::before_commit", "wardline::index::after_commit";
+        Wipe => "wardline::wipe::before_mark", "wardline::wipe::after_mark";
+        WipeKeys => "wardline::wipe::before_keys", "wardline::wipe::after_keys";
+        WipeFiles => "wardline::wipe::before_files", "wardline::wipe::after_files";
+        WipePosted => "wardline::wipe::before_posted", "wardline::wipe::after_posted";
     }
 }

@@ -31,6 +31,9 @@ pub enum StoreError {
         /// Which kind of row.
         what: &'static str,
     },
+    /// The organization had this device erased.
+    #[error("the organization had this device erased; ask the administrator")]
+    Wiped,
     /// The database engine or the operating system refused.
     #[error(transparent)]
     Sqlite(#[from] wardline_sqlite::Error),
@@ -46,6 +49,7 @@ impl StoreError {
             Self::NotEncrypting => "WL-STORE-NOT-ENCRYPTING",
             Self::Newer { .. } => "WL-STORE-NEWER",
             Self::Damaged { .. } => "WL-STORE-DAMAGED",
+            Self::Wiped => "WL-WIPED",
             Self::Sqlite(Error::DiskFull) => "WL-STORE-DISK-FULL",
             Self::Sqlite(Error::ReadOnly) => "WL-STORE-READ-ONLY",
             Self::Sqlite(Error::Busy) => "WL-STORE-BUSY",

@@ -11,6 +11,7 @@ mod error;
 mod schema;
 #[cfg_attr(not(test), expect(dead_code, reason = "the client will hold it"))]
 pub(crate) mod search;
+pub(crate) mod wipe;
 
 use std::{
     path::{Path, PathBuf},
@@ -40,7 +41,9 @@ pub(crate) struct Store<C> {
 struct StoreFile {
     path: PathBuf,
     lock: FileLock,
-    key: RwLock<DatabaseKey>,
+    /// Nothing once the store has ended.
+    key: RwLock<Option<DatabaseKey>>,
+    wiped: wipe::Watch,
 }
 
 impl<C: Companion> Store<C> {
@@ -51,7 +54,8 @@ impl<C: Companion> Store<C> {
         let file = Arc::new(StoreFile {
             path: folder.join(FILE_NAME),
             lock: FileLock::new(folder.join(LOCK_NAME)),
-            key: RwLock::new(key),
+            key: RwLock::new(Some(key)),
+            wiped: wipe::Watch::over(folder),
         });
         // Opened here first, so that a refusal keeps its own type.
         file.open_writer()?;
@@ -85,9 +89,16 @@ impl<C: Companion> Store<C> {
     ) -> Result<T, E>
     where
         T: Send + 'static,
-        E: From<wardline_sqlite::Error> + Send + 'static,
+        E: From<StoreError> + From<wardline_sqlite::Error> + Send + 'static,
     {
-        self.writer.write(job).await
+        self.file.wiped.check()?;
+        let file = Arc::clone(&self.file);
+        let written = self.writer.write(move |work| {
+            // Looked at once more with the lock held: after the mark of a wipe nobody commits anything.
+            file.wiped.check()?;
+            job(work)
+        });
+        self.told(written.await)
     }
 
     /// Runs `query` beside the writer, on a thread that may block.
@@ -97,10 +108,11 @@ impl<C: Companion> Store<C> {
     ) -> Result<T, E>
     where
         T: Send + 'static,
-        E: From<wardline_sqlite::Error> + Send + 'static,
+        E: From<StoreError> + From<wardline_sqlite::Error> + Send + 'static,
     {
+        self.file.wiped.check()?;
         let readers = self.readers.clone();
-        blocking(move || readers.read(query)).await
+        self.told(blocking(move || readers.read(query)).await)
     }
 
     /// [`Store::read`] for threads that may block.
@@ -120,12 +132,13 @@ impl<C: Companion> Store<C> {
     /// Finishes what is queued and lets go of the file, so that a phone may suspend the process.
     pub(crate) async fn suspend(&self) -> Result<(), StoreError> {
         self.readers.suspend();
-        Ok(self.writer.suspend().await?)
+        self.told(self.writer.suspend().await.map_err(StoreError::from))
     }
 
     /// Takes the file up again.
     pub(crate) async fn resume(&self) -> Result<(), StoreError> {
-        self.writer.resume().await?;
+        let resumed = self.writer.resume().await;
+        self.told(resumed.map_err(StoreError::from))?;
         self.readers.resume();
         Ok(())
     }
@@ -134,6 +147,33 @@ impl<C: Companion> Store<C> {
     pub(crate) async fn close(&self) -> Result<(), StoreError> {
         self.readers.close();
         Ok(self.writer.close().await?)
+    }
+
+    /// Closes for good and forgets the key, for a store that was wiped.
+    pub(crate) async fn end(&self) {
+        self.file.wiped.remember();
+        // What refuses to close is unlinked all the same.
+        let _ = self.close().await;
+        let key = &self.file.key;
+        *key.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Whether the device was wiped, by whichever process.
+    pub(crate) fn is_wiped(&self) -> bool {
+        self.file.wiped.look()
+    }
+
+    /// The same as far as it is known here, without looking at the disk.
+    pub(crate) fn is_known_wiped(&self) -> bool {
+        self.file.wiped.is_known()
+    }
+
+    /// That the device was wiped says more than that its store is closed.
+    fn told<T, E: From<StoreError>>(&self, outcome: Result<T, E>) -> Result<T, E> {
+        match outcome {
+            Err(_) if self.is_wiped() => Err(StoreError::Wiped.into()),
+            outcome => outcome,
+        }
     }
 
     /// Encrypts the whole file anew under the key that `stage` answers, and tells `settle` with which
@@ -204,6 +244,8 @@ impl StoreFile {
     fn open_writer(&self) -> Result<Connection, StoreError> {
         // Two processes that open a new folder together must not both create the schema.
         let _held = self.lock.hold()?;
+        // A file made now would outlive the wipe.
+        self.wiped.check()?;
         let mut connection =
             self.open(OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -226,7 +268,8 @@ impl StoreFile {
 
     fn open(&self, flags: OpenFlags) -> Result<Connection, StoreError> {
         let key = self.key.read().unwrap_or_else(PoisonError::into_inner);
-        cipher::open(&self.path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX, &key)
+        let key = key.as_ref().ok_or(StoreError::Wiped)?;
+        cipher::open(&self.path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX, key)
     }
 
     fn rekey<E: From<StoreError>>(
@@ -239,11 +282,15 @@ impl StoreFile {
         let rewritten = self.rewrite(&staged);
         let slot = {
             let current = self.key.read().unwrap_or_else(PoisonError::into_inner);
-            slot_of(&self.path, &current, &staged)
+            slot_of(
+                &self.path,
+                current.as_ref().ok_or(StoreError::Wiped)?,
+                &staged,
+            )
         };
         match (slot, rewritten) {
             (Ok(InboxSlot::Staged), _) => {
-                *self.key.write().unwrap_or_else(PoisonError::into_inner) = staged;
+                *self.key.write().unwrap_or_else(PoisonError::into_inner) = Some(staged);
                 settle(InboxSlot::Staged)
             }
             (Ok(InboxSlot::Current), rewritten) => {
@@ -288,7 +335,8 @@ pub(crate) mod tests_support {
         let file = StoreFile {
             path: folder.join(FILE_NAME),
             lock: FileLock::new(folder.join(LOCK_NAME)),
-            key: RwLock::new(key),
+            key: RwLock::new(Some(key)),
+            wiped: wipe::Watch::over(folder),
         };
         #[allow(clippy::unwrap_used)]
         file.open_writer().unwrap()

@@ -13,7 +13,7 @@ use std::{
 /// # Errors
 ///
 /// [`io::ErrorKind::InvalidData`] for a longer file.
-pub(super) fn read(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
+pub(crate) fn read(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let most = u64::try_from(limit).unwrap_or(u64::MAX);
     File::open(path)?
@@ -30,7 +30,7 @@ pub(super) fn read(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
 ///
 /// The old file's bytes are left to the file system: overwriting them would pull them from under a
 /// process that is reading them, and flash keeps them for a while whatever is written.
-pub(super) fn replace(_held: &Lock, dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn replace(_held: &Lock, dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     let path = dir.join(name);
     let fresh = dir.join(format!("{name}.tmp"));
     let written = write_new(&fresh, bytes).and_then(|()| fs::rename(&fresh, &path));
@@ -59,7 +59,7 @@ pub(super) fn scrub(dir: &Path, name: &str) -> io::Result<()> {
 }
 
 /// The right to write in a folder, held by one thread of one process at a time until dropped.
-pub(super) struct Lock {
+pub(crate) struct Lock {
     _file: File,
 }
 
@@ -67,7 +67,7 @@ pub(super) struct Lock {
 ///
 /// Hold it for file work only, never across a prompt, Argon2id or a host's callback: a phone's
 /// operating system kills a suspended app that holds one in a shared container.
-pub(super) fn lock(dir: &Path, name: &str) -> io::Result<Lock> {
+pub(crate) fn lock(dir: &Path, name: &str) -> io::Result<Lock> {
     let file = private(OpenOptions::new().create(true).truncate(false)).open(dir.join(name))?;
     file.lock()?;
     Ok(Lock { _file: file })
@@ -99,7 +99,7 @@ fn private(options: &mut OpenOptions) -> &mut OpenOptions {
 }
 
 /// A rename is durable once the folder is; elsewhere than on Unix the file system sees to it.
-fn sync_dir(dir: &Path) -> io::Result<()> {
+pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
     #[cfg(unix)]
     File::open(dir)?.sync_all()?;
     #[cfg(not(unix))]

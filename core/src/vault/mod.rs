@@ -48,7 +48,7 @@ macro_rules! opaque {
 
 mod aead;
 mod body;
-mod disk;
+pub(crate) mod disk;
 mod error;
 mod file_key_store;
 mod format;

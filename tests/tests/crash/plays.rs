@@ -1,5 +1,5 @@
 //! What happens on a ward, as plays that can be interrupted anywhere and begun again from the start: a
-//! nurse's shift, a newcomer's first day, a device that was revoked.
+//! nurse's shift, a newcomer's first day, a device that was revoked, one that was wiped.
 //!
 //! Every text is its own idempotency key, so that a play that is begun again says nothing twice.
 
@@ -9,6 +9,7 @@ use wardline::{Draft, OpenItems, Recipient};
 use wardline_tests::{
     Phone,
     crash::orders::{Order, To},
+    files,
 };
 
 use crate::{
@@ -31,6 +32,8 @@ pub(crate) enum Play {
     Newcomer,
     /// A device is opened that the organization has revoked.
     Revoked,
+    /// A device is opened that is to erase itself, with a message that nobody has.
+    Wiped,
 }
 
 impl Ward<'_> {
@@ -43,11 +46,15 @@ impl Ward<'_> {
                 self.doctor_says(NURSE, &text("doctor", number)).await;
             }
             Play::Newcomer => self.hospital.hire(&person("NEW", number)).await,
-            Play::Revoked => {
+            Play::Revoked | Play::Wiped => {
                 let person = person("OLD", number);
                 self.hospital.hire(&person).await;
                 drop(self.hospital.device(&person, &person).await);
-                self.hospital.revoke(&person).await;
+                if play == Play::Wiped {
+                    self.hospital.order_wipes(&person).await;
+                } else {
+                    self.hospital.revoke(&person).await;
+                }
             }
         }
     }
@@ -64,6 +71,7 @@ impl Ward<'_> {
             Play::Shift => self.shift(number, stop_at).await,
             Play::Newcomer => self.newcomer(number, stop_at).await,
             Play::Revoked => self.revoked(number, stop_at).await,
+            Play::Wiped => self.wiped(number, stop_at).await,
         }
     }
 
@@ -72,6 +80,7 @@ impl Ward<'_> {
         let person = match play {
             Play::Shift => NURSE.to_owned(),
             Play::Newcomer => person("NEW", number),
+            Play::Wiped => return self.check_wiped(number, device).await,
             Play::Revoked => {
                 assert!(device.warnings().contains(&"DeviceRevoked"));
                 assert_eq!(device.look(&[]).await.broken_audit, None);
@@ -202,6 +211,42 @@ impl Ward<'_> {
         perform(&mut device, stop_at, orders)
             .await
             .then_some(device)
+    }
+
+    /// Opened again after it was killed, the device is as it was or gone.
+    async fn wiped(&self, number: usize, stop_at: Option<&str>) -> Option<Puppet> {
+        let person = person("OLD", number);
+        let mut device = Puppet::device(&self.hospital.site, &person);
+        let marked = self.hospital.site.device_folder(&person).join("wiped");
+        let orders = if marked.exists() {
+            vec![(Order::Open, "WL-WIPED")]
+        } else {
+            vec![
+                (Order::Open, DONE),
+                (Order::Unlock, DONE),
+                (send(DOCTOR, &text("lost", number)), DONE),
+                (Order::Sync, "WL-WIPED"),
+                (Order::Unlock, "WL-WIPED"),
+            ]
+        };
+        let lived = perform(&mut device, stop_at, orders).await;
+        lived.then_some(device)
+    }
+
+    /// Nothing is left, nothing opens, and the organization knows.
+    async fn check_wiped(&self, number: usize, mut device: Puppet) {
+        let folder = self.hospital.site.device_folder(&person("OLD", number));
+        let left = files(&folder)
+            .into_iter()
+            .chain(files(&folder.with_extension("keys")));
+        for (path, bytes) in left {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            let spent = name == "wiped" || name == "attempts";
+            assert!(spent || bytes.is_empty(), "{name} is left");
+        }
+        assert_eq!(self.hospital.last_receipt().await, Some(1));
+        let opened = device.obey(&Order::Open).await;
+        assert_eq!(opened, Outcome::Failed("WL-WIPED".to_owned()));
     }
 
     /// The doctor fetches, and says something that waits at the relay then.

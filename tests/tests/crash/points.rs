@@ -79,7 +79,9 @@ fn play_of(point: &str) -> Play {
         "claim",
         "sessions",
     ];
-    if point.contains("revoked") {
+    if point.contains("wipe") {
+        Play::Wiped
+    } else if point.contains("revoked") {
         Play::Revoked
     } else if first_day.iter().any(|word| point.contains(word)) {
         Play::Newcomer

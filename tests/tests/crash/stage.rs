@@ -118,6 +118,26 @@ impl Hospital {
         }
     }
 
+    /// Orders every device of a person to erase itself.
+    pub(crate) async fn order_wipes(&mut self, person: &str) {
+        let person: UserId = person.parse().unwrap();
+        let listed = self.publisher.authority().person(&person).unwrap();
+        let devices: Vec<_> = listed.active_devices().map(|device| device.id()).collect();
+        for device in devices {
+            let (now, reason) = (SystemClock.now(), "lost".parse().unwrap());
+            let ordered = self.publisher.order_wipe(&person, device, reason, now);
+            ordered.await.unwrap();
+        }
+        self.publish().await;
+    }
+
+    /// How many messages were lost with the device of a person that was wiped last.
+    pub(crate) async fn last_receipt(&self) -> Option<u64> {
+        let wipes = self.publisher.wipes(SystemClock.now()).await.unwrap();
+        let receipt = wipes.last()?.receipt.as_ref()?;
+        Some(receipt.receipt().unsent_messages)
+    }
+
     /// Takes every device of a person off the directory.
     pub(crate) async fn revoke(&mut self, person: &str) {
         let authority = self.publisher.authority_mut();

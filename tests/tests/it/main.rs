@@ -18,3 +18,4 @@ mod reopen;
 mod runtimes;
 mod seam;
 mod urgency;
+mod wipe;

@@ -248,7 +248,7 @@ impl std::fmt::Debug for SearchIndex {
     }
 }
 
-const FILE: &str = "search.db";
+pub(super) const FILE: &str = "search.db";
 const WATERMARK: &str = "SELECT watermark FROM progress";
 const MOVE_WATERMARK: &str = "UPDATE progress SET watermark = max(watermark, ?1)";
 const DELETE: &str = "DELETE FROM document WHERE rowid = ?1";
