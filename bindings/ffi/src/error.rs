@@ -70,6 +70,8 @@ errors! {
     Locked {}
     /// There is no device in this folder, or there is one already.
     Enrollment {}
+    /// The organization had this device erased: nothing is left of it.
+    Wiped {}
     /// The passphrase is wrong or empty.
     PassphraseRefused {
         /// Wrong ones since the last right one, as the key store counts them.
@@ -254,6 +256,7 @@ impl From<Error> for WardlineError {
             }
             Error::Send(_) => variant!(Send, facts, length: None, limit: None),
             Error::Locked => variant!(Locked, facts),
+            Error::Wiped => variant!(Wiped, facts),
             Error::NotEnrolled | Error::AlreadyEnrolled | Error::Credential(_) => {
                 variant!(Enrollment, facts)
             }

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 import wardline
-from conftest import WORDS, Ward, until
+from conftest import RELAY, WORDS, Ward, until
 from wardline import (
     ArgumentError,
     AuthorityError,
@@ -19,6 +19,7 @@ from wardline import (
     RelayError,
     SendError,
     WardlineError,
+    WipedError,
     errors,
     log_to,
 )
@@ -87,6 +88,31 @@ async def test_a_revoked_device_is_told_to_enroll_again(ward: Ward) -> None:
     assert (refused.value.code, refused.value.recovery) == ("WL-RELAY-REVOKED", Recovery.ENROLL)
     found = await nurse.client.events_from()
     assert any(isinstance(event, wardline.DeviceRevoked) for event in found)
+
+
+# scenario: remote-wipe
+async def test_a_lost_phone_erases_itself_and_the_organization_knows(ward: Ward) -> None:
+    nurse = await ward.enroll("NS-1")
+    assert nurse.network is not None
+    nurse.network.cut()
+    await nurse.client.send(Person("DR-1"), "nobody has this")
+    nurse.network.mend()
+    device = nurse.client.device
+    transport = ward.relay.transport()
+    await ward.authority.order_wipe("NS-1", device, "lost", RELAY, transport)
+    await ward.publish()
+    with pytest.raises(WipedError) as refused:
+        await nurse.client.sync_once()
+    answer = (refused.value.code, refused.value.recovery)
+    assert answer == ("WL-WIPED", Recovery.ASK_THE_ADMINISTRATOR)
+    assert nurse.client.is_wiped and nurse.client.is_locked
+    with pytest.raises(WipedError):
+        await nurse.client.unlock(Passphrase(WORDS))
+    with pytest.raises(WipedError):
+        await Client.open(nurse.config)
+    (wipe,) = await ward.authority.wipes(RELAY, transport)
+    assert (wipe.device, wipe.reason, wipe.unsent_messages) == (device, "lost", 1)
+    assert wipe.wiped_at is not None
 
 
 async def test_the_authority_refuses_with_codes_of_its_own(ward: Ward) -> None:

@@ -25,6 +25,7 @@ impl From<AuthorityError> for WardlineError {
             AuthorityError::Root(_) => "WL-AUTHORITY-ROOT",
             AuthorityError::Head(_) => "WL-AUTHORITY-HEAD",
             AuthorityError::Policy(_) => "WL-AUTHORITY-POLICY",
+            AuthorityError::Wipe(_) => "WL-AUTHORITY-WIPE",
             AuthorityError::Random(_) => {
                 return refused("WL-NO-RANDOMNESS", &error, Recovery::Retry);
             }
@@ -64,6 +65,7 @@ impl From<PublisherError> for WardlineError {
             }
             PublisherError::Authority(authority) => return (*authority).into(),
             PublisherError::Head(_) => ("WL-AUTHORITY-HEAD", Recovery::AskTheAdministrator),
+            PublisherError::Wipe(_) => ("WL-AUTHORITY-WIPE", Recovery::AskTheAdministrator),
             PublisherError::Save(_) => ("WL-AUTHORITY-SAVE", Recovery::Retry),
             PublisherError::Diverged { .. } => {
                 ("WL-AUTHORITY-DIVERGED", Recovery::AskTheAdministrator)

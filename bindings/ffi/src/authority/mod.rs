@@ -2,7 +2,7 @@
 //!
 //! * `mod.rs`: founding, restoring, publishing. `directory`: people, teams and devices;
 //!   `roles`: who is on call. `policy`: what everybody obeys.
-//! * `secrets`: its keys. `error`: why it refuses.
+//! * `wipe`: orders to erase a device. `secrets`: its keys. `error`: why it refuses.
 //!
 //! Phones do not have this.
 
@@ -11,6 +11,7 @@ mod error;
 mod policy;
 mod roles;
 mod secrets;
+mod wipe;
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,7 +20,7 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use wardline_org::{
     Clock, SystemClock, authority,
-    publisher::{self, Publisher},
+    publisher::{self, Publisher, PublisherError},
     ticket,
 };
 
@@ -31,6 +32,7 @@ pub use self::{
     policy::PolicyRules,
     roles::{RoleAssignment, RoleLine},
     secrets::AuthoritySecrets,
+    wipe::WipeStatus,
 };
 use crate::{
     error::WardlineError,
@@ -155,27 +157,9 @@ impl Authority {
         transport: Arc<dyn Transport>,
         store: Option<Arc<dyn StateStore>>,
     ) -> Result<PublishReport, WardlineError> {
-        let relay: wardline_org::RelayId = parse("relay", &relay)?;
-        let state = Arc::clone(&self.state);
-        let clock = Arc::clone(&self.clock);
-        run_to_the_end(async move {
-            let mut place = state.lock().await;
-            let transport = Arc::new(HostTransport::new(
-                transport,
-                PATIENCE,
-                CancellationToken::new(),
-            ));
-            let held = place.take().ok_or_else(lost)?;
-            // The publisher takes the authority; checked before, so that it never keeps it.
-            if let Err(error) = held.call_signer(relay.clone()) {
-                *place = Some(held);
-                return Err(error.into());
-            }
-            let saved = Arc::new(HostStore(store));
-            let mut publisher = Publisher::new(held, relay, transport, saved)?;
-            let round = publisher.publish_once(clock.now()).await;
-            *place = Some(publisher.into_authority());
-            Ok(PublishReport::from(round?))
+        self.with_publisher(&relay, transport, store, |mut publisher, now| async move {
+            let round = publisher.publish_once(now).await;
+            (publisher, round.map(PublishReport::from))
         })
         .await
     }
@@ -201,6 +185,43 @@ impl Authority {
     ) -> Result<Arc<Self>, WardlineError> {
         let restored = authority::Authority::restore(snapshot, secrets.keys().signers())?;
         Ok(Self::holding(restored, clock))
+    }
+
+    /// Works with a publisher of this authority, to the end whatever the host does.
+    pub(crate) async fn with_publisher<T, W>(
+        &self,
+        relay: &str,
+        transport: Arc<dyn Transport>,
+        store: Option<Arc<dyn StateStore>>,
+        work: impl FnOnce(Publisher, wardline_org::Timestamp) -> W + Send + 'static,
+    ) -> Result<T, WardlineError>
+    where
+        T: Send + 'static,
+        W: Future<Output = (Publisher, Result<T, PublisherError>)> + Send,
+    {
+        let relay: wardline_org::RelayId = parse("relay", relay)?;
+        let state = Arc::clone(&self.state);
+        let clock = Arc::clone(&self.clock);
+        run_to_the_end(async move {
+            let mut place = state.lock().await;
+            let transport = Arc::new(HostTransport::new(
+                transport,
+                PATIENCE,
+                CancellationToken::new(),
+            ));
+            let held = place.take().ok_or_else(lost)?;
+            // The publisher takes the authority; checked before, so that it never keeps it.
+            if let Err(error) = held.call_signer(relay.clone()) {
+                *place = Some(held);
+                return Err(error.into());
+            }
+            let saved = Arc::new(HostStore(store));
+            let publisher = Publisher::new(held, relay, transport, saved)?;
+            let (publisher, done) = work(publisher, clock.now()).await;
+            *place = Some(publisher.into_authority());
+            Ok(done?)
+        })
+        .await
     }
 
     fn holding(authority: authority::Authority, clock: Arc<dyn Clock>) -> Arc<Self> {

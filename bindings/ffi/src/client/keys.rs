@@ -48,6 +48,11 @@ impl Client {
         self.core().map_or(true, |core| core.is_locked())
     }
 
+    /// Whether the organization had this device erased: every call says `WL-WIPED` then.
+    pub fn is_wiped(&self) -> bool {
+        self.core().is_ok_and(|core| core.is_wiped())
+    }
+
     /// Replaces the passphrase; messages stay as they are.
     pub async fn change_passphrase(
         &self,

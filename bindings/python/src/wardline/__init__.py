@@ -44,6 +44,7 @@ from .errors import (
     VaultError,
     WaitCancelledError,
     WardlineError,
+    WipedError,
 )
 from .events import (
     DeliveryChanged,
@@ -172,6 +173,7 @@ __all__ = [
     "VaultError",
     "WaitCancelledError",
     "WardlineError",
+    "WipedError",
     "file_key_store",
     "has_testing",
     "http_transport",

@@ -58,6 +58,19 @@ class PersonInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class WipeStatus:
+    """An order to a device to erase itself, and whether it has obeyed."""
+
+    device: str
+    reason: str
+    ordered_at: datetime
+    #: When the device erased itself, by its own clock; ``None`` while it was not heard from.
+    wiped_at: datetime | None
+    #: Messages that were lost with it: written there, and not taken by the relay.
+    unsent_messages: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class TeamMember:
     """One person in a care team, and their function in it."""
 
@@ -235,6 +248,40 @@ class Authority:
         keeper = None if store is None else _StoreAdapter(store, asyncio.get_running_loop())
         done = await run(lambda: self._native.publish(relay, carrier, keeper))
         return PublishReport(tuple(done.admitted), done.refused, done.published)
+
+    async def order_wipe(
+        self,
+        user: str,
+        device: str,
+        reason: str,
+        relay: str,
+        transport: Transport,
+        store: StateStore | None = None,
+    ) -> None:
+        """Orders a device of a person to erase itself, as for a phone that was lost, and revokes it.
+
+        The ``reason`` is one word, such as ``lost``. The device obeys with its next call. Call
+        :meth:`publish` next, so that nobody goes on writing to it.
+        """
+        carrier = native_transport(transport)
+        keeper = None if store is None else _StoreAdapter(store, asyncio.get_running_loop())
+        await run(lambda: self._native.order_wipe(user, device, reason, relay, carrier, keeper))
+
+    async def wipes(self, relay: str, transport: Transport) -> tuple[WipeStatus, ...]:
+        """Every wipe order that the relay has, oldest first, with what its device has said. All of it
+        is verified."""
+        carrier = native_transport(transport)
+        found = await run(lambda: self._native.wipes(relay, carrier))
+        return tuple(
+            WipeStatus(
+                one.device,
+                one.reason,
+                time(one.ordered_at_ms),
+                maybe_time(one.wiped_at_ms),
+                one.unsent_messages,
+            )
+            for one in found
+        )
 
     async def upsert_person(self, details: PersonDetails) -> bool:
         """Adds a person, or changes what is known of them. ``False`` when nothing changed."""

@@ -273,6 +273,11 @@ class Client:
         """Whether nobody can read."""
         return bool(do(self._native.is_locked))
 
+    @property
+    def is_wiped(self) -> bool:
+        """Whether the organization had this device erased: every call raises :class:`WipedError` then."""
+        return bool(do(self._native.is_wiped))
+
     async def unlock(self, passphrase: Passphrase) -> int:
         """Opens what a person reads; returns how many wrong passphrases were tried since the last right
         one. Costs about a quarter of a second."""

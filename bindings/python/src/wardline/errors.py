@@ -69,6 +69,10 @@ class EnrollmentError(WardlineError):
     """There is no device in this folder, or there is one already."""
 
 
+class WipedError(WardlineError):
+    """The organization had this device erased: nothing is left of it."""
+
+
 class PassphraseError(WardlineError):
     """The passphrase is wrong or empty."""
 
@@ -179,6 +183,7 @@ _DOMAINS: dict[str, type[WardlineError]] = {
     "Send": SendError,
     "Locked": LockedError,
     "Enrollment": EnrollmentError,
+    "Wiped": WipedError,
     "PassphraseRefused": PassphraseError,
     "KeyStore": KeyStoreError,
     "Vault": VaultError,

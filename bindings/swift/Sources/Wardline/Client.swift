@@ -67,6 +67,9 @@ public final class Client: Sendable {
     /// Whether nobody can read; a client that was closed is locked.
     public var isLocked: Bool { inside.isLocked() }
 
+    /// Whether the organization had this device erased: every call throws `WL-WIPED` then.
+    public var isWiped: Bool { inside.isWiped() }
+
     /// Opens what a person reads; returns how many wrong passphrases were tried since the last right one. Costs about a
     /// second on a phone.
     @discardableResult

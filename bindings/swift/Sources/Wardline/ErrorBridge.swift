@@ -27,6 +27,8 @@ extension WardlineError {
             self.init(code, detail, retryable, recovery, .locked)
         case .Enrollment(let code, let detail, let retryable, let recovery):
             self.init(code, detail, retryable, recovery, .enrollment)
+        case .Wiped(let code, let detail, let retryable, let recovery):
+            self.init(code, detail, retryable, recovery, .wiped)
         case .PassphraseRefused(let code, let detail, let retryable, let recovery, let attempts):
             self.init(code, detail, retryable, recovery, .passphrase(attempts: int(attempts)))
         case .KeyStore(let code, let detail, let retryable, let recovery, let status):

@@ -49,6 +49,8 @@ public struct WardlineError: Error, Hashable, Sendable {
         case locked
         /// There is no device in this folder, or there is one already.
         case enrollment
+        /// The organization had this device erased: nothing is left of it.
+        case wiped
         /// The passphrase is wrong or empty. Wrong ones since the last right one, as the key store counts them.
         case passphrase(attempts: Int?)
         /// The platform's key store did not do its part. The platform's own number, for support.

@@ -78,6 +78,25 @@ public final class Authority: Sendable {
             admitted: report.admitted, refused: Int(clamping: report.refused), published: report.published)
     }
 
+    /// Orders a device of a person to erase itself, as for a phone that was lost, and revokes it. The `reason` is one
+    /// word, such as `lost`. The device obeys with its next call. Publish next, so that nobody goes on writing to it.
+    public func orderWipe(
+        of device: String, of user: String, because reason: String, at relay: String,
+        over transport: any Wardline.Transport, saving save: (@Sendable (Data) async throws -> Void)? = nil
+    ) async throws {
+        let (carrier, store) = (transport.native, save.map(StoreAdapter.init))
+        try await run {
+            try await inside.orderWipe(
+                user: user, device: device, reason: reason, relay: relay, transport: carrier, store: store)
+        }
+    }
+
+    /// Every wipe order that the relay has, oldest first, with what its device has said. All of it is verified.
+    public func wipes(at relay: String, over transport: any Wardline.Transport) async throws -> [WipeStatus] {
+        let carrier = transport.native
+        return try await run { try await inside.wipes(relay: relay, transport: carrier) }.map(WipeStatus.init)
+    }
+
     /// Adds a person, or changes what is known of them. `false` when nothing changed.
     @discardableResult
     public func upsert(_ person: PersonDetails) async throws -> Bool {

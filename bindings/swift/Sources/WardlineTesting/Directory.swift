@@ -61,6 +61,20 @@ public struct DeviceInfo: Hashable, Sendable {
     public let revokedAt: Date?
 }
 
+/// An order to a device to erase itself, and whether it has obeyed.
+public struct WipeStatus: Hashable, Sendable {
+    /// The device.
+    public let device: String
+    /// Why it was ordered.
+    public let reason: String
+    /// When it was ordered.
+    public let orderedAt: Date
+    /// When the device erased itself, by its own clock; `nil` while it was not heard from.
+    public let wipedAt: Date?
+    /// Messages that were lost with it: written there, and not taken by the relay.
+    public let unsentMessages: Int?
+}
+
 /// A care team. Its name must not tell which patient it is about.
 public struct CareTeam: Hashable, Sendable {
     /// The team's id.
@@ -165,6 +179,16 @@ extension PersonInfo {
                 device: $0.device, enrolledAt: Date(millis: $0.enrolledAtMs),
                 revokedAt: $0.revokedAtMs.map(Date.init(millis:)))
         }
+    }
+}
+
+extension WipeStatus {
+    init(_ status: WardlineFFI.WipeStatus) {
+        device = status.device
+        reason = status.reason
+        orderedAt = Date(millis: status.orderedAtMs)
+        wipedAt = status.wipedAtMs.map(Date.init(millis:))
+        unsentMessages = status.unsentMessages.map { Int(clamping: $0) }
     }
 }
 

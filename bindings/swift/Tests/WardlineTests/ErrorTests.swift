@@ -68,6 +68,28 @@ final class ErrorTests: WardTestCase {
         XCTAssertNotNil(info?.devices.first?.revokedAt)
     }
 
+    // scenario: remote-wipe
+    func testALostPhoneErasesItselfAndTheOrganizationKnows() async throws {
+        let nurse = try await ward.enroll("NS-1")
+        nurse.network?.cut()
+        try await nurse.client.send("nobody has this", to: .person("DR-1"))
+        nurse.network?.mend()
+        let device = nurse.client.device
+        try await ward.authority.orderWipe(
+            of: device, of: "NS-1", because: "lost", at: Ward.relayName, over: ward.relay.transport)
+        try await ward.publish()
+        let error = await refused("WL-WIPED") { try await nurse.client.syncOnce() }
+        XCTAssertEqual(error?.cause, .wiped)
+        XCTAssertEqual(error?.recovery, .askTheAdministrator)
+        XCTAssertTrue(nurse.client.isWiped && nurse.client.isLocked)
+        await refused("WL-WIPED") { try await nurse.client.unlock(Passphrase(Ward.words)) }
+        await refused("WL-WIPED") { _ = try await Client.open(nurse.configuration) }
+        let wipes = try await ward.authority.wipes(at: Ward.relayName, over: ward.relay.transport)
+        XCTAssertEqual(wipes.map(\.device), [device])
+        XCTAssertEqual(wipes.first?.unsentMessages, 1)
+        XCTAssertNotNil(wipes.first?.wipedAt)
+    }
+
     func testTheAuthorityRefusesWithCodesOfItsOwn() async throws {
         let unknown = await refused("WL-AUTHORITY-UNKNOWN-PERSON") { try await ward.authority.endPerson("NOBODY") }
         XCTAssertEqual(unknown?.cause, .authority)

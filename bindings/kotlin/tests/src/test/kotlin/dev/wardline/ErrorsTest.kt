@@ -84,6 +84,26 @@ class ErrorsTest {
         assertTrue(nurse.client.eventsFrom().any { it is DeviceRevoked })
     }
 
+    // scenario: remote-wipe
+    @Test
+    fun `a lost phone erases itself and the organization knows`() = onWard { ward ->
+        val nurse = ward.enroll("NS-1")
+        nurse.net().cut()
+        nurse.client.send(Person("DR-1"), "nobody has this")
+        nurse.net().mend()
+        val device = nurse.client.device
+        ward.authority.orderWipe("NS-1", device, "lost", RELAY, ward.relay.transport())
+        ward.publish()
+        val refused = refused<WipedException> { nurse.client.syncOnce() }
+        assertEquals("WL-WIPED" to Recovery.ASK_THE_ADMINISTRATOR, refused.code to refused.recovery)
+        assertTrue(nurse.client.isWiped && nurse.client.isLocked)
+        refused<WipedException> { nurse.client.unlock(Passphrase(WORDS)) }
+        refused<WipedException> { Client.open(nurse.config) }
+        val wipe = ward.authority.wipes(RELAY, ward.relay.transport()).single()
+        assertEquals(listOf(device, "lost", 1L), listOf(wipe.device, wipe.reason, wipe.unsentMessages))
+        assertNotNull(wipe.wipedAt)
+    }
+
     @Test
     fun `the authority refuses with codes of its own`() = onWard { ward ->
         val unknown = refused<AuthorityException> { ward.authority.endPerson("NOBODY") }

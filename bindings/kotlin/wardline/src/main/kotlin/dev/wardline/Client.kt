@@ -260,6 +260,9 @@ public class Client internal constructor(private val inside: NativeClient) : Aut
     /** Whether nobody can read. A closed client is locked. */
     public val isLocked: Boolean get() = native { inside.isLocked() }
 
+    /** Whether the organization had this device erased: every call throws [WipedException] then. */
+    public val isWiped: Boolean get() = native { inside.isWiped() }
+
     /**
      * Opens what a person reads; returns how many wrong passphrases were tried since the last right one. Costs about a
      * second on a phone.
@@ -338,6 +341,7 @@ public class Client internal constructor(private val inside: NativeClient) : Aut
          * Opens a device that was enrolled in this folder. The client is locked: it receives, and nobody can read.
          *
          * @throws EnrollmentException when there is no device in the folder.
+         * @throws WipedException when the organization had the device erased; what is left to do of that is done first.
          */
         @JvmSynthetic
         public suspend fun open(config: Config): Client = native {

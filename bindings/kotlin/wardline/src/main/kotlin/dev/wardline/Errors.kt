@@ -72,6 +72,10 @@ public class LockedException internal constructor(facts: Facts) :
 public class EnrollmentException internal constructor(facts: Facts) :
     WardlineException(facts.code, facts.detail, facts.retryable, facts.recovery)
 
+/** The organization had this device erased: nothing is left of it. */
+public class WipedException internal constructor(facts: Facts) :
+    WardlineException(facts.code, facts.detail, facts.retryable, facts.recovery)
+
 /**
  * The passphrase is wrong or empty.
  *

@@ -96,6 +96,28 @@ public class Authority internal constructor(private val inside: NativeAuthority)
         PublishReport(report.admitted, report.refused.toLong(), report.published?.toLong())
     }
 
+    /**
+     * Orders a device of a person to erase itself, as for a phone that was lost, and revokes it. The [reason] is one
+     * word, such as `lost`. The device obeys with its next call. [publish] next, so that nobody goes on writing to it.
+     */
+    public suspend fun orderWipe(
+        user: String,
+        device: String,
+        reason: String,
+        relay: String,
+        transport: Transport,
+        store: StateStore? = null,
+    ): Unit = native {
+        inside.orderWipe(user, device, reason, relay, transport.lowered(), store?.let(::StoreAdapter))
+    }
+
+    /** Every wipe order that the relay has, oldest first, with what its device has said. All of it is verified. */
+    public suspend fun wipes(relay: String, transport: Transport): List<WipeStatus> = native {
+        inside.wipes(relay, transport.lowered()).map {
+            WipeStatus(it.device, it.reason, time(it.orderedAtMs), it.wipedAtMs?.let(::time), it.unsentMessages?.toLong())
+        }
+    }
+
     /** Adds a person, or changes what is known of them. False when nothing changed. */
     public suspend fun upsertPerson(details: PersonDetails): Boolean = native {
         val roles = details.staffRoles.map { NativeRole(it.code, it.display, it.department) }

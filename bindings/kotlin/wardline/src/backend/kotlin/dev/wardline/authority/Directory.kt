@@ -55,6 +55,23 @@ public data class DeviceInfo(val device: String, val enrolledAt: Instant, val re
 public data class PersonInfo(val details: PersonDetails, val active: Boolean, val devices: List<DeviceInfo>)
 
 /**
+ * An order to a device to erase itself, and whether it has obeyed.
+ *
+ * @property device the device.
+ * @property reason why it was ordered.
+ * @property orderedAt when it was ordered.
+ * @property wipedAt when the device erased itself, by its own clock; null while it was not heard from.
+ * @property unsentMessages messages that were lost with it: written there, and not taken by the relay.
+ */
+public data class WipeStatus(
+    val device: String,
+    val reason: String,
+    val orderedAt: Instant,
+    val wipedAt: Instant?,
+    val unsentMessages: Long?,
+)
+
+/**
  * One person in a care team.
  *
  * @property user the person.

@@ -48,6 +48,9 @@ public class FutureClient(public val client: Client) : AutoCloseable {
     /** Whether nobody can read. */
     public val isLocked: Boolean get() = client.isLocked
 
+    /** Whether the organization had this device erased. */
+    public val isWiped: Boolean get() = client.isWiped
+
     /** Whether it was closed. */
     public val isClosed: Boolean get() = client.isClosed
 

@@ -22,6 +22,7 @@ import dev.wardline.StoreException
 import dev.wardline.VaultException
 import dev.wardline.WaitCancelledException
 import dev.wardline.WardlineException
+import dev.wardline.WipedException
 import dev.wardline.ffi.Recovery as NativeRecovery
 import dev.wardline.ffi.WardlineException as NativeException
 
@@ -32,6 +33,8 @@ internal fun exception(error: NativeException): WardlineException = when (error)
         LockedException(facts(error.code, error.detail, error.retryable, error.recovery))
     is NativeException.Enrollment ->
         EnrollmentException(facts(error.code, error.detail, error.retryable, error.recovery))
+    is NativeException.Wiped ->
+        WipedException(facts(error.code, error.detail, error.retryable, error.recovery))
     is NativeException.PassphraseRefused ->
         PassphraseException(facts(error.code, error.detail, error.retryable, error.recovery), error.attempts?.toInt())
     is NativeException.KeyStore ->
