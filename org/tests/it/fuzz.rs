@@ -18,6 +18,7 @@ use wardline_org::{
     root::SignedRoot,
     transport::{Request, Response},
     trust::{Standing, Trust},
+    wipe::SignedWipeOrder,
 };
 use wardline_proto::{Message, v1};
 
@@ -103,6 +104,11 @@ pub(crate) fn note(data: &[u8]) {
     if let Ok(policy) = text.parse::<SignedPolicy>() {
         let believed = policy.verify(world().root.root()).is_ok();
         assert!(!believed || policy.hash() == world().policy.hash());
+    }
+    if let Ok(order) = text.parse::<SignedWipeOrder>() {
+        assert!(order.to_string() == text, "one order, two spellings");
+        let believed = order.verify(world().root.root()).is_ok();
+        assert!(!believed, "a wipe order that nobody signed");
     }
 }
 
