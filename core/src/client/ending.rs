@@ -54,11 +54,13 @@ impl Client {
             return Ok(());
         }
         let notice = refusal.wipe.map(|notice| *notice).unwrap_or_default();
-        if self.mark(notice).await? {
-            self.finish_wipe().await?;
-            return Err(Error::Wiped);
+        if !self.mark(notice).await? {
+            return Ok(());
         }
-        Ok(())
+        if let Err(error) = self.finish_wipe().await {
+            tracing::warn!(code = %error.code(), "a wipe is not over yet");
+        }
+        Err(Error::Wiped)
     }
 
     /// Writes the mark if the order is to be obeyed; reports it if not.
@@ -170,10 +172,9 @@ impl Client {
 
 /// Refuses a folder whose device was wiped; whatever was left to do is done first.
 pub(super) async fn refuse_wiped(config: &Config) -> Result<(), Error> {
-    match resume_wipe(config).await {
-        Ok(None) => Ok(()),
-        Ok(Some(_)) => Err(Error::Wiped),
-        Err(error) => Err(error),
+    match resume_wipe(config).await? {
+        None => Ok(()),
+        Some(_) => Err(Error::Wiped),
     }
 }
 
@@ -194,19 +195,21 @@ pub(super) async fn leave_wiped(config: &Config) -> Result<(), Error> {
 async fn resume_wipe(config: &Config) -> Result<Option<bool>, Error> {
     let vault = Vault::at(&config.folder, Arc::clone(&config.key_store));
     let folder = config.folder.clone();
-    let marked = blocking(move || {
+    let erased = blocking(move || {
         let marked = Mark::read(&folder)?.is_some();
-        if marked {
-            erase(&vault, &folder)?;
-        }
-        Ok(marked)
+        Ok(marked.then(|| erase(&vault, &folder)))
     });
-    if !marked.await? {
-        return Ok(None);
-    }
-    let posted = post(&config.folder, &config.transport, config.runtime.as_ref()).await;
-    // That the network is away changes nothing of what the app must know.
-    Ok(Some(posted.unwrap_or(false)))
+    let posted = match erased.await? {
+        None => return Ok(None),
+        // Nothing is told to the organization that is not so.
+        Some(Err(error)) => Err(error),
+        Some(Ok(())) => post(&config.folder, &config.transport, config.runtime.as_ref()).await,
+    };
+    // That a key store or the network refuses changes nothing of what the app must know.
+    Ok(Some(posted.unwrap_or_else(|error| {
+        tracing::warn!(code = %error.code(), "a wipe is not over yet");
+        false
+    })))
 }
 
 /// Makes everything that the device had unreadable, then removes it. Goes on to the end whatever fails.

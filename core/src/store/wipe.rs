@@ -156,10 +156,8 @@ pub(crate) fn erase(folder: &Path) -> Result<(), StoreError> {
         .flat_map(|name| SUFFIXES.map(|suffix| format!("{name}{suffix}")))
         .chain(BESIDE.map(str::to_owned));
     // On to the end, whatever fails on the way.
-    let removed = files.fold(Ok(()), |before, name| {
-        let removed = remove(&folder.join(name));
-        before.and(removed)
-    });
+    let removed: Vec<io::Result<()>> = files.map(|name| remove(&folder.join(name))).collect();
+    let removed: io::Result<()> = removed.into_iter().collect();
     let removed = removed.and_then(|()| disk::sync_dir(folder));
     Ok(removed.map_err(wardline_sqlite::Error::from)?)
 }

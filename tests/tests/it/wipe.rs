@@ -1,11 +1,20 @@
 //! Remote wipe: only the organization's order to this very device erases it; then nothing opens any more,
 //! every clone and process says so, and the receipt gets to the organization.
 
-use std::{collections::BTreeMap, fs, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use wardline::{
     Client, Draft, Error, Event, FailureCause, Recipient, Recovery, RequestId,
-    vault::{FileKeyStore, KeyPurpose, KeyStore, Passphrase},
+    vault::{FileKeyStore, KeyPurpose, KeyStore, KeyStoreError, Passphrase, Zeroizing},
 };
 use wardline_org::{
     Clock, DeviceId, Refusal, RelayCode, SystemClock, Transport,
@@ -309,6 +318,90 @@ async fn the_loop_obeys_at_once_and_ends_with_the_receipt() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     is_gone(&ward, &nurse).await;
+}
+
+/// A platform that refuses to forget its keys, as long as it is told to.
+struct Stubborn {
+    inside: FileKeyStore,
+    refuses: Arc<AtomicBool>,
+}
+
+impl KeyStore for Stubborn {
+    fn wrap(&self, purpose: KeyPurpose, secret: &[u8]) -> Result<Vec<u8>, KeyStoreError> {
+        self.inside.wrap(purpose, secret)
+    }
+
+    fn open(
+        &self,
+        purpose: KeyPurpose,
+        wrapped: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, KeyStoreError> {
+        self.inside.open(purpose, wrapped)
+    }
+
+    fn erase(&self, purpose: KeyPurpose) -> Result<(), KeyStoreError> {
+        if self.refuses.load(Ordering::SeqCst) {
+            return Err(KeyStoreError::Unavailable);
+        }
+        self.inside.erase(purpose)
+    }
+
+    fn attempts(&self) -> Result<u32, KeyStoreError> {
+        self.inside.attempts()
+    }
+
+    fn count_attempt(&self) -> Result<u32, KeyStoreError> {
+        self.inside.count_attempt()
+    }
+
+    fn reset_attempts(&self) -> Result<(), KeyStoreError> {
+        self.inside.reset_attempts()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receipt_is_posted_only_when_the_platform_has_forgotten_its_keys() {
+    let (mut ward, nurse, _doctor) = ward().await;
+    nurse.client.close().await.unwrap();
+    let refuses = Arc::new(AtomicBool::new(true));
+    let stubborn = |ward: &Ward| {
+        let keys = FileKeyStore::open(nurse.folder.with_extension("keys")).unwrap();
+        let mut config = config(ward, &nurse);
+        config.key_store = Arc::new(Stubborn {
+            inside: keys,
+            refuses: Arc::clone(&refuses),
+        });
+        config
+    };
+    let client = Client::open(stubborn(&ward)).await.unwrap();
+    ward.order_wipe(&nurse).await;
+    assert_eq!(code(client.sync_once().await), "WL-WIPED");
+    assert_eq!(code(Client::open(stubborn(&ward)).await), "WL-WIPED");
+    // The wrapped keys and the files are gone at once, whatever the platform does.
+    assert_only_the_mark_is_left(&nurse.folder);
+    assert_eq!(ward.wipes().await[0].receipt, None);
+    refuses.store(false, Ordering::SeqCst);
+    assert_eq!(code(client.sync_once().await), "WL-WIPED");
+    assert!(ward.wipes().await[0].receipt.is_some());
+    let keys = files(&nurse.folder.with_extension("keys"));
+    assert!(
+        !keys
+            .keys()
+            .any(|path| path.extension().is_some_and(|end| end == "key"))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suspended_phone_obeys_when_it_is_back() {
+    let (mut ward, nurse, _doctor) = ward().await;
+    nurse.client.suspend().await.unwrap();
+    ward.order_wipe(&nurse).await;
+    assert_eq!(code(nurse.client.sync_once().await), "WL-STORE-SUSPENDED");
+    assert!(!nurse.client.is_wiped());
+    nurse.client.resume().await.unwrap();
+    assert_eq!(code(nurse.client.sync_once().await), "WL-WIPED");
+    is_gone(&ward, &nurse).await;
+    assert!(ward.wipes().await[0].receipt.is_some());
 }
 
 #[tokio::test(flavor = "multi_thread")]
