@@ -85,13 +85,17 @@ pub use self::{
 };
 
 /// Every failpoint, in the order of the calls.
-pub const FAILPOINTS: [&str; 22] = [
+pub const FAILPOINTS: [&str; 26] = [
     "relay::call::before_commit",
     "relay::call::after_commit",
     "relay::enroll::before_commit",
     "relay::enroll::after_commit",
     "relay::publish::before_commit",
     "relay::publish::after_commit",
+    "relay::wipe_order::before_commit",
+    "relay::wipe_order::after_commit",
+    "relay::wipe_receipt::before_commit",
+    "relay::wipe_receipt::after_commit",
     "relay::upload::before_commit",
     "relay::upload::after_commit",
     "relay::claim::before_commit",

@@ -36,6 +36,10 @@ async fn a_relay_killed_at_any_point_loses_and_doubles_nothing() {
     let doctor = stage.hospital.phone("doctor", DOCTOR).await;
     let gadget = Gadget::join(&mut stage.hospital, "GADGET").await;
     for (number, point) in wardline_relay::FAILPOINTS.iter().enumerate() {
+        if point.contains("wipe") {
+            wiped_meanwhile(&mut stage, number, point).await;
+            continue;
+        }
         let mut ward = Ward {
             hospital: &mut stage.hospital,
             doctor: &doctor,
@@ -67,6 +71,34 @@ async fn a_relay_killed_at_any_point_loses_and_doubles_nothing() {
         let device = ward.play(Play::Newcomer, number, None).await.unwrap();
         ward.check(Play::Newcomer, number, device).await;
     }
+}
+
+/// A device is wiped while the relay is killed at a point of that: the order and the receipt arrive all the same.
+async fn wiped_meanwhile(stage: &mut Stage, number: usize, point: &str) {
+    let person = format!("LOST-{number}");
+    stage.hospital.hire(&person).await;
+    let mut device = stage.hospital.device(&person, &person).await;
+    let reached = Outcome::Reached(point.to_owned());
+    if point.contains("receipt") {
+        stage.hospital.order_wipes(&person).await;
+        stage.relay.must(Order::StopAt(point.to_owned())).await;
+        device.tell(&Order::Sync);
+        assert_eq!(stage.relay.outcome().await, reached);
+        stage.restart_relay().await;
+        let told = device.outcome().await;
+        assert_eq!(told, Outcome::Failed("WL-WIPED".to_owned()));
+    } else {
+        stage.relay.must(Order::StopAt(point.to_owned())).await;
+        tokio::select! {
+            stopped = stage.relay.outcome() => assert_eq!(stopped, reached),
+            () = stage.hospital.order_wipes(&person) => panic!("{point} is not reached"),
+        }
+        stage.restart_relay().await;
+        stage.hospital.order_wipes(&person).await;
+    }
+    let told = device.obey(&Order::Sync).await;
+    assert_eq!(told, Outcome::Failed("WL-WIPED".to_owned()), "{point}");
+    assert_eq!(stage.hospital.last_receipt().await, Some(0), "{point}");
 }
 
 fn play_of(point: &str) -> Play {

@@ -122,7 +122,7 @@ impl Hospital {
     pub(crate) async fn order_wipes(&mut self, person: &str) {
         let person: UserId = person.parse().unwrap();
         let listed = self.publisher.authority().person(&person).unwrap();
-        let devices: Vec<_> = listed.active_devices().map(|device| device.id()).collect();
+        let devices: Vec<_> = listed.devices.iter().map(|device| device.id()).collect();
         for device in devices {
             let (now, reason) = (SystemClock.now(), "lost".parse().unwrap());
             let ordered = self.publisher.order_wipe(&person, device, reason, now);

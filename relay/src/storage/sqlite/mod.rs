@@ -163,7 +163,15 @@ impl Storage for SqliteStorage {
     }
 
     async fn order_wipe(&self, org: OrgKey, wipe: NewWipe) -> Result<(), StorageError> {
-        self.write(move |db| wipes::order(db, org, &wipe)).await
+        let done = self
+            .write(move |db| {
+                wipes::order(db, org, &wipe)?;
+                fail_point!("relay::wipe_order::before_commit");
+                Ok(())
+            })
+            .await;
+        fail_point!("relay::wipe_order::after_commit");
+        done
     }
 
     async fn confirm_wipe(
@@ -171,8 +179,15 @@ impl Storage for SqliteStorage {
         org: OrgKey,
         confirmation: WipeConfirmation,
     ) -> Result<(), StorageError> {
-        self.write(move |db| wipes::confirm(db, org, &confirmation))
-            .await
+        let done = self
+            .write(move |db| {
+                wipes::confirm(db, org, &confirmation)?;
+                fail_point!("relay::wipe_receipt::before_commit");
+                Ok(())
+            })
+            .await;
+        fail_point!("relay::wipe_receipt::after_commit");
+        done
     }
 
     async fn wipes(
