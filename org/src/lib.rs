@@ -87,6 +87,7 @@
 //! |---|---|
 //! | name things, tell the time, hash, sign | [`id`], [`time`], [`hash`], [`signer`] |
 //! | call a relay | [`transport`], [`call`], [`connect`], [`http`] |
+//! | be woken by a relay | [`push`] |
 //! | believe a directory | [`trust`], on [`note`], [`root`], [`head`], [`policy`], [`tree`], [`log`] |
 //! | read what it says | [`entry`], [`person`], [`team`], [`credential`], [`prekey`] |
 //! | keep one, as a relay does | [`directory`] |
@@ -144,6 +145,7 @@ pub mod policy;
 pub mod prekey;
 #[cfg(feature = "authority")]
 pub mod publisher;
+pub mod push;
 mod random;
 pub mod root;
 pub mod signer;

@@ -224,6 +224,7 @@ relay_calls! {
     "Acknowledge": AcknowledgeRequest -> AcknowledgeResponse;
     "Withdraw": WithdrawRequest -> WithdrawResponse;
     "Checkpoint": CheckpointRequest -> CheckpointResponse;
+    "RegisterPush": RegisterPushRequest -> RegisterPushResponse;
 }
 
 /// What every path of the service starts with.
