@@ -150,10 +150,7 @@ mod tests {
             topic: "fcm:ward".into(),
             ..Default::default()
         };
-        assert_eq!(
-            PushRegistration::of_call(&half),
-            Err(PushError::EmptyToken)
-        );
+        assert_eq!(PushRegistration::of_call(&half), Err(PushError::EmptyToken));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::{num::NonZeroU32, time::Duration};
 
 use wardline_org::{RelayId, call::Window, root::SignedRoot};
 
-use crate::storage::MailboxLimits;
+use crate::{push::PushOptions, storage::MailboxLimits};
 
 /// How a [`Relay`](crate::Relay) behaves.
 ///
@@ -32,6 +32,8 @@ pub struct Config {
     pub retention: Duration,
     /// How long an enrollment waits for its authority. Default: 7 days.
     pub enrollment_retention: Duration,
+    /// Who is posted wake-ups for devices that sleep. Default: nobody; registrations are kept all the same.
+    pub push: Option<PushOptions>,
     /// How far a call's time may be from the relay's. Default: 5 minutes each way.
     pub window: Window,
 }
@@ -46,6 +48,7 @@ impl Config {
             quotas: Quotas::default(),
             retention: 30 * DAY,
             enrollment_retention: 7 * DAY,
+            push: None,
             window: Window::default(),
         }
     }

@@ -9,7 +9,8 @@
 //! * [`Server`] carries them over HTTP/1.1 and HTTP/2, with or without TLS;
 //! * [`LocalTransport`] carries them inside one process, without a socket;
 //! * [`SqliteStorage`] keeps everything in one file; another [`Storage`](storage::Storage) can take its
-//!   place.
+//!   place;
+//! * [`push`] wakes devices that sleep, through a gateway that the operator names.
 //!
 //! What it is not: an identity provider (the organization's backend mints tickets and signs the
 //! directory, see `wardline-org`), and not a client (see `wardline`).
@@ -67,6 +68,7 @@ mod method;
 pub mod metrics;
 mod organization;
 mod polls;
+pub mod push;
 mod quota;
 mod relay;
 mod replay;
@@ -85,7 +87,7 @@ pub use self::{
 };
 
 /// Every failpoint, in the order of the calls.
-pub const FAILPOINTS: [&str; 26] = [
+pub const FAILPOINTS: [&str; 28] = [
     "relay::call::before_commit",
     "relay::call::after_commit",
     "relay::enroll::before_commit",
@@ -110,6 +112,8 @@ pub const FAILPOINTS: [&str; 26] = [
     "relay::withdraw::after_commit",
     "relay::checkpoint::before_commit",
     "relay::checkpoint::after_commit",
+    "relay::register_push::before_commit",
+    "relay::register_push::after_commit",
     "relay::expire::before_commit",
     "relay::expire::after_commit",
 ];

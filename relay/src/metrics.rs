@@ -11,6 +11,7 @@
 //! | `wardline_relay_envelopes_expired_total` | counter | envelopes that nobody fetched in time |
 //! | `wardline_relay_keys_claimed_total` | counter | `kind`: `one_time`, `fallback` |
 //! | `wardline_relay_heads_published_total` | counter | |
+//! | `wardline_relay_wake_ups_total` | counter | `outcome`: `posted`, `failed`, `gone` (the token), `dropped` (the queue was full) |
 //! | `wardline_relay_stored_envelopes` | gauge | envelopes in mailboxes |
 //! | `wardline_relay_stored_contents` | gauge | contents, each once |
 //! | `wardline_relay_stored_content_bytes` | gauge | their bytes |
@@ -48,6 +49,7 @@ pub(crate) struct Metrics {
     expired: Counter,
     claimed: Family<Labels, Counter>,
     pub(crate) heads_published: Counter,
+    pub(crate) wake_ups: WakeUps,
     stored_envelopes: Gauge,
     stored_contents: Gauge,
     stored_content_bytes: Gauge,
@@ -68,6 +70,7 @@ impl Metrics {
             expired: Counter::default(),
             claimed: Family::default(),
             heads_published: Counter::default(),
+            wake_ups: WakeUps::default(),
             stored_envelopes: Gauge::default(),
             stored_contents: Gauge::default(),
             stored_content_bytes: Gauge::default(),
@@ -111,6 +114,11 @@ impl Metrics {
             "heads_published",
             "Directory heads published",
             self.heads_published.clone(),
+        );
+        r.register(
+            "wake_ups",
+            "Wake-ups for sleeping devices",
+            self.wake_ups.0.clone(),
         );
         r.register(
             "stored_envelopes",
@@ -187,6 +195,33 @@ impl Metrics {
         self.stored_contents.set(signed(usage.contents));
         self.stored_content_bytes.set(signed(usage.content_bytes));
         self.pending_enrollments.set(signed(usage.enrollments));
+    }
+}
+
+/// Counts wake-ups, beside the calls. Cloning shares it.
+#[derive(Clone, Default)]
+pub(crate) struct WakeUps(Family<Labels, Counter>);
+
+/// What became of a wake-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Woken {
+    Posted,
+    Failed,
+    Gone,
+    Dropped,
+}
+
+impl WakeUps {
+    pub(crate) fn count(&self, outcome: Woken) {
+        let outcome = match outcome {
+            Woken::Posted => "posted",
+            Woken::Failed => "failed",
+            Woken::Gone => "gone",
+            Woken::Dropped => "dropped",
+        };
+        self.0
+            .get_or_create(&[("outcome", outcome.to_owned())])
+            .inc();
     }
 }
 

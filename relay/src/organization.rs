@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock, RwLockWriteGuard},
 };
 
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{self, Mutex, watch};
 use wardline_org::{
     DeviceId, OrgId, Refusal, RelayCode, SignedCredential, Timestamp, root::SignedRoot,
 };
@@ -27,8 +27,9 @@ pub(crate) struct Organization {
     pending: RwLock<HashMap<DeviceId, Pending>>,
     pub(crate) seen: SeenCalls,
     pub(crate) polls: Polls,
-    /// Held while a head is judged and stored: heads follow one another.
-    pub(crate) publishing: Mutex<()>,
+    /// Written while a head is judged and stored: heads follow one another. Read by what no head may come
+    /// between.
+    pub(crate) publishing: sync::RwLock<()>,
     /// Orders to devices to erase themselves, each device's newest last.
     wipes: RwLock<HashMap<DeviceId, Vec<String>>>,
     /// Held while one is stored: the newest counts.
@@ -70,7 +71,7 @@ impl Organization {
             pending: RwLock::new(pending),
             seen: SeenCalls::new(storage.remembered_calls(key).await?),
             polls: Polls::default(),
-            publishing: Mutex::new(()),
+            publishing: sync::RwLock::new(()),
             wipes: RwLock::new(wipes),
             ordering: Mutex::new(()),
             id,

@@ -43,13 +43,16 @@ impl Polls {
         }
     }
 
-    /// Tells a device that something came.
-    pub(crate) fn wake(&self, device: DeviceId) {
-        if let Some(own) = self.lock().get(&device) {
-            for waiter in own {
-                waiter.woken.notify_waiters();
-            }
+    /// Tells a device that something came; answers whether it waits for that.
+    pub(crate) fn wake(&self, device: DeviceId) -> bool {
+        let waiting = self.lock();
+        let Some(own) = waiting.get(&device) else {
+            return false;
+        };
+        for waiter in own {
+            waiter.woken.notify_waiters();
         }
+        true
     }
 
     /// How many wait.
@@ -107,7 +110,8 @@ mod tests {
         let poll = polls.begin(device(1));
         let other = polls.begin(device(2));
         let (woken, untouched) = (poll.woken(), other.woken());
-        polls.wake(device(1));
+        assert!(polls.wake(device(1)));
+        assert!(!polls.wake(device(3)));
         woken.await;
         tokio::select! {
             biased;

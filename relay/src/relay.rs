@@ -9,7 +9,7 @@ use std::{
 
 use tokio::runtime::Handle;
 use tokio_util::{
-    sync::CancellationToken,
+    sync::{CancellationToken, DropGuard},
     task::{AbortOnDropHandle, TaskTracker},
 };
 use wardline_org::{Clock, OrgId, Refusal, RelayCode, RelayId, Request, Response};
@@ -22,6 +22,7 @@ use crate::{
     method::Method,
     metrics::Metrics,
     organization::Organization,
+    push::Waker,
     quota::Meter,
     storage::{Storage, StorageError},
     sweep,
@@ -48,8 +49,11 @@ pub(crate) struct Core {
     pub(crate) organizations: HashMap<OrgId, Arc<Organization>>,
     pub(crate) meter: Meter,
     pub(crate) metrics: Metrics,
+    pub(crate) waker: Option<Arc<Waker>>,
     /// Ends every wait.
     pub(crate) closing: CancellationToken,
+    /// What was begun beside the calls does not outlive a relay that is dropped unclosed.
+    _ends: DropGuard,
 }
 
 impl Relay {
@@ -74,14 +78,21 @@ impl Relay {
             let organization = Organization::open(id.clone(), roots, &*storage).await?;
             organizations.insert(id, Arc::new(organization));
         }
+        let (metrics, closing) = (Metrics::new(), CancellationToken::new());
+        let waker = config.push.clone().map(|options| {
+            let storage = Arc::clone(&storage);
+            Waker::start(options, storage, metrics.wake_ups.clone(), closing.clone())
+        });
         let core = Arc::new(Core {
             meter: Meter::new(&config.quotas, Arc::clone(&clock)),
             config,
             storage,
             clock,
             organizations,
-            metrics: Metrics::new(),
-            closing: CancellationToken::new(),
+            metrics,
+            waker,
+            _ends: closing.clone().drop_guard(),
+            closing,
         });
         let tasks = TaskTracker::new();
         runtime.spawn(sweep::run(Arc::downgrade(&core), core.closing.clone()));

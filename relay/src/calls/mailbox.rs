@@ -2,9 +2,10 @@
 
 use std::{pin::pin, time::Duration};
 
-use wardline_org::{DeviceId, EnvelopeId, Refusal, RelayCode, UserId, transport::MAX_WAIT};
+use wardline_org::{DeviceId, EnvelopeId, Refusal, UserId, transport::MAX_WAIT};
 use wardline_proto::v1;
 
+use super::check_active;
 use crate::{
     auth::Session,
     connect::Terms,
@@ -124,15 +125,6 @@ impl Core {
             .await
             .map_err(stored)?;
         Ok(v1::CheckpointResponse { highest })
-    }
-}
-
-/// A head may have come while a device waited: one that it revokes gets nothing more.
-fn check_active(directory: &Directory, device: &DeviceId) -> Result<(), Refusal> {
-    match directory.device(device).map(|listed| listed.active) {
-        Some(true) => Ok(()),
-        Some(false) => Err(Refusal::new(RelayCode::Revoked)),
-        None => Err(Refusal::new(RelayCode::UnknownDevice)),
     }
 }
 

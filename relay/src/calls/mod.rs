@@ -8,15 +8,17 @@ mod enroll;
 mod keys;
 mod mailbox;
 pub(crate) mod publish;
+mod push;
 mod send;
 mod wipe;
 
-use wardline_org::Refusal;
+use wardline_org::{DeviceId, Refusal, RelayCode};
 use wardline_proto::{Bytes, Message, v1};
 
 use crate::{
     auth::Session,
     connect::Terms,
+    directory::Directory,
     method::Method,
     quota,
     relay::{Core, malformed},
@@ -37,6 +39,7 @@ pub(crate) enum Call {
     Acknowledge(v1::AcknowledgeRequest),
     Withdraw(v1::WithdrawRequest),
     Checkpoint(v1::CheckpointRequest),
+    RegisterPush(v1::RegisterPushRequest),
 }
 
 impl Call {
@@ -59,6 +62,7 @@ impl Call {
             Method::Acknowledge => Self::Acknowledge(decode(body)?),
             Method::Withdraw => Self::Withdraw(decode(body)?),
             Method::Checkpoint => Self::Checkpoint(decode(body)?),
+            Method::RegisterPush => Self::RegisterPush(decode(body)?),
         })
     }
 
@@ -99,7 +103,8 @@ impl Core {
             | Method::Receive
             | Method::Acknowledge
             | Method::Withdraw
-            | Method::Checkpoint => drop(session.device()?),
+            | Method::Checkpoint
+            | Method::RegisterPush => drop(session.device()?),
         }
         let call = Call::decode(method, body)?;
         let units = quota::units(body.len(), call.devices(), call.submissions());
@@ -128,7 +133,17 @@ impl Core {
             Call::Acknowledge(request) => encode(self.acknowledge(session, &request).await),
             Call::Withdraw(request) => encode(self.withdraw(session, &request).await),
             Call::Checkpoint(request) => encode(self.checkpoint(session, &request).await),
+            Call::RegisterPush(request) => encode(self.register_push(session, &request).await),
         }
+    }
+}
+
+/// A head may have come while a call waited: a device that it revokes gets nothing more.
+fn check_active(directory: &Directory, device: &DeviceId) -> Result<(), Refusal> {
+    match directory.device(device).map(|listed| listed.active) {
+        Some(true) => Ok(()),
+        Some(false) => Err(Refusal::new(RelayCode::Revoked)),
+        None => Err(Refusal::new(RelayCode::UnknownDevice)),
     }
 }
 

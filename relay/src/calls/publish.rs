@@ -24,7 +24,7 @@ impl Core {
         request: v1::PublishHeadRequest,
     ) -> Result<v1::PublishHeadResponse, Refusal> {
         let org = &session.org;
-        let _alone = org.publishing.lock().await;
+        let _alone = org.publishing.write().await;
         let before = org.directory();
         let latest_issue = self.clock.now() + self.config.window.ahead;
         let judge = move || judge(&before, &request, latest_issue);

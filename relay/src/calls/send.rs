@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use wardline_org::{DeviceId, EnvelopeId, Hash, Refusal, RelayCode};
-use wardline_proto::v1::{self, RefusalReason, Suite};
+use wardline_org::{Caller, DeviceId, EnvelopeId, Hash, Refusal, RelayCode};
+use wardline_proto::v1::{self, RefusalReason, Suite, WakeClass};
 
 use crate::{
     auth::Session,
@@ -22,6 +22,7 @@ impl Core {
         if request.submissions.len() > limit {
             return Err(too_large(limit));
         }
+        let classes: Vec<_> = request.submissions.iter().map(wake_class).collect();
         let submissions = request
             .submissions
             .into_iter()
@@ -31,9 +32,13 @@ impl Core {
         if names.len() != submissions.len() {
             return Err(malformed());
         }
-        let recipients: Vec<Vec<DeviceId>> = submissions
+        let recipients: Vec<Recipients> = submissions
             .iter()
-            .map(|submission| submission.deliveries.iter().map(|d| d.device).collect())
+            .zip(classes)
+            .map(|(submission, class)| Recipients {
+                devices: submission.deliveries.iter().map(|d| d.device).collect(),
+                class,
+            })
             .collect();
 
         let batch = SendBatch {
@@ -57,20 +62,29 @@ impl Core {
         })
     }
 
-    /// Wakes who waits for a submission that has just been stored.
-    fn tell(&self, session: &Session, outcome: &SendOutcome, recipients: &[DeviceId]) {
+    /// Wakes who waits for a submission that has just been stored, and who sleeps.
+    fn tell(&self, session: &Session, outcome: &SendOutcome, recipients: &Recipients) {
         if !outcome.fresh {
             return;
         }
-        let full = |refused: &&Refused| refused.reason == RefusalReason::MailboxFull;
-        let missed = outcome.refused.iter().filter(full).count();
-        self.metrics
-            .accepted(recipients.len().saturating_sub(missed));
+        let mut missed = HashSet::new();
         for refused in &outcome.refused {
             self.metrics.refused(refused.reason);
+            if refused.reason == RefusalReason::MailboxFull {
+                missed.insert(refused.device);
+            }
         }
-        for device in recipients {
-            session.org.polls.wake(*device);
+        let devices = &recipients.devices;
+        self.metrics
+            .accepted(devices.len().saturating_sub(missed.len()));
+        for device in devices {
+            let polls = session.org.polls.wake(*device);
+            if let Some(waker) = &self.waker
+                && !missed.contains(device)
+            {
+                let class = recipients.class_for(device, session);
+                waker.wake((session.org.key, *device), class, polls);
+            }
         }
     }
 
@@ -122,6 +136,27 @@ impl Core {
             refused,
         })
     }
+}
+
+/// For whom a submission is, and how they are woken for it.
+struct Recipients {
+    devices: Vec<DeviceId>,
+    class: WakeClass,
+}
+
+impl Recipients {
+    /// Nobody is told of what they wrote themselves on another device.
+    fn class_for(&self, device: &DeviceId, session: &Session) -> WakeClass {
+        let person = |device| session.directory.device(device).map(|listed| &listed.user);
+        let own =
+            matches!(session.caller, Caller::Device(sender) if person(&sender) == person(device));
+        if own { WakeClass::Silent } else { self.class }
+    }
+}
+
+/// A class of a later version tells a person rather than nobody.
+fn wake_class(submission: &v1::Submission) -> WakeClass {
+    WakeClass::try_from(submission.wake).unwrap_or(WakeClass::Alert)
 }
 
 fn check_key(key: v1::SealedKey, limit: usize) -> Result<Delivery, Refusal> {

@@ -1,7 +1,7 @@
 //! What the relay keeps, behind one trait.
 //!
 //! [`Storage`] is the whole of the relay's durable state: mailboxes, prekeys, the directory and its log,
-//! pending enrollments, used tickets and calls. Every method is one transaction: when it answers, all of
+//! push registrations, pending enrollments, used tickets and calls. Every method is one transaction: when it answers, all of
 //! it is on disk; when it fails, none of it is. [`SqliteStorage`](crate::SqliteStorage) is the embedded
 //! implementation; the suite in `conformance` (a feature) is what any other one has to pass.
 //!
@@ -16,7 +16,7 @@ mod types;
 use std::fmt;
 
 use async_trait::async_trait;
-use wardline_org::{DeviceId, EnvelopeId, OrgId};
+use wardline_org::{DeviceId, EnvelopeId, OrgId, push::PushRegistration};
 
 pub use self::types::*;
 
@@ -35,7 +35,7 @@ pub trait Storage: Send + Sync + fmt::Debug + 'static {
     /// Puts a head and everything that came with it in place, if `expected_version` is still the newest
     /// version. Answers whether it was.
     ///
-    /// The devices in [`Publication::revoked`] lose their mailbox and keys, and the enrollments in
+    /// The devices in [`Publication::revoked`] lose their mailbox, keys and push registration, and the enrollments in
     /// [`Publication::settled`] end.
     async fn publish(&self, org: OrgKey, publication: Publication) -> Result<bool, StorageError>;
 
@@ -120,6 +120,30 @@ pub trait Storage: Send + Sync + fmt::Debug + 'static {
         device: DeviceId,
         counter: u64,
     ) -> Result<u64, StorageError>;
+
+    /// Keeps how a device is to be woken, in the place of what it said before; `None` forgets it.
+    async fn register_push(
+        &self,
+        org: OrgKey,
+        device: DeviceId,
+        registration: Option<PushRegistration>,
+    ) -> Result<(), StorageError>;
+
+    /// How a device is to be woken and how much waits for it; `None` when it did not register.
+    async fn push_target(
+        &self,
+        org: OrgKey,
+        device: DeviceId,
+    ) -> Result<Option<PushTarget>, StorageError>;
+
+    /// Forgets a registration that the push service knows no more, unless the device has made another
+    /// one meanwhile. Answers whether it was there.
+    async fn forget_push(
+        &self,
+        org: OrgKey,
+        device: DeviceId,
+        gone: PushRegistration,
+    ) -> Result<bool, StorageError>;
 
     /// Remembers a call, so that it is carried out once. Answers whether it was new.
     async fn remember_call(&self, org: OrgKey, call: CallMark) -> Result<bool, StorageError>;

@@ -1,6 +1,6 @@
 //! The values that go into and come out of a [`Storage`](super::Storage).
 
-use wardline_org::{DeviceId, EnvelopeId, Hash, Timestamp};
+use wardline_org::{DeviceId, EnvelopeId, Hash, Timestamp, push::PushRegistration};
 use wardline_proto::{Bytes, v1};
 
 /// An organization, as one storage numbers it.
@@ -364,6 +364,15 @@ pub struct Acknowledgement {
     pub epoch: Epoch,
     /// The device's ratchet counter.
     pub checkpoint: u64,
+}
+
+/// A device that can be woken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PushTarget {
+    /// How.
+    pub registration: PushRegistration,
+    /// Envelopes in its mailbox that it has not acknowledged.
+    pub waiting: u64,
 }
 
 /// A call that was carried out.

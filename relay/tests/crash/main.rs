@@ -29,7 +29,7 @@ use fail::FailScenario;
 use tempfile::TempDir;
 use wardline_org::{Clock as _, ManualClock, prekey::PrekeyKind};
 use wardline_proto::v1;
-use wardline_relay::{FAILPOINTS, Relay, SqliteStorage};
+use wardline_relay::{FAILPOINTS, Relay, SqliteStorage, storage::Storage as _};
 
 use crate::{
     hospital::Device,
@@ -62,6 +62,7 @@ enum Step {
     Acknowledge,
     Withdraw,
     Checkpoint,
+    RegisterPush,
 }
 
 const STEPS: &[Step] = &[
@@ -72,6 +73,7 @@ const STEPS: &[Step] = &[
     Step::Acknowledge,
     Step::Withdraw,
     Step::Checkpoint,
+    Step::RegisterPush,
 ];
 
 /// Does the step with the power cut at a point, then again after it. Answers whether the point was reached.
@@ -107,15 +109,19 @@ async fn crash(point: &str, step: Step) -> bool {
     };
 
     let storage = Arc::new(SqliteStorage::open(folder.path()).unwrap());
-    let relay = Relay::open(world.config.clone(), storage, world.clock.clone())
-        .await
-        .unwrap();
+    let opened = Relay::open(world.config.clone(), storage.clone(), world.clock.clone());
+    let relay = opened.await.unwrap();
     let after = Client {
         relay: &relay,
         ..client
     };
     after.take(step, &waiting, &new).await;
     after.check(step, &waiting, &new).await;
+    let org = storage.organization(&world.hospital.org).await.unwrap();
+    let target = storage.push_target(org, cast.ben.id()).await.unwrap();
+    let registered = target.map(|target| target.registration.token().to_owned());
+    let expected = matches!(step, Step::RegisterPush).then(|| "token".to_owned());
+    assert_eq!(registered, expected, "{step:?}");
     relay.close().await;
     true
 }
@@ -167,6 +173,13 @@ impl Client<'_> {
             Step::Checkpoint => {
                 let checkpoint = v1::CheckpointRequest { counter: 9 };
                 assert_eq!(self.ask(self.ada, &checkpoint).await.highest, 9);
+            }
+            Step::RegisterPush => {
+                let register = v1::RegisterPushRequest {
+                    token: "token".into(),
+                    topic: "fcm:ward".into(),
+                };
+                self.ask(self.ben, &register).await;
             }
         }
     }

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Every call there is.
-pub(crate) const METHODS: [&str; 15] = [
+pub(crate) const METHODS: [&str; 16] = [
     "Enroll",
     "Head",
     "Entries",
@@ -27,6 +27,7 @@ pub(crate) const METHODS: [&str; 15] = [
     "OrderWipe",
     "Wipes",
     "ConfirmWipe",
+    "RegisterPush",
 ];
 
 /// Some calls, one after the other: each is a caller, a method, a length of two bytes, and a body.
@@ -218,6 +219,10 @@ mod tests {
             checkpoint: 3,
         };
         let withdraw = v1::WithdrawRequest { envelope_id: name };
+        let push = v1::RegisterPushRequest {
+            token: "740f4707".into(),
+            topic: "apns:example.mercy.ward".into(),
+        };
         let next = target.world.hospital.request(&[], &[], target.world.now());
         let calls = [
             ("head", call(ADA, &v1::HeadRequest::default())),
@@ -248,6 +253,7 @@ mod tests {
                 "checkpoint",
                 call(ADA, &v1::CheckpointRequest { counter: 2 }),
             ),
+            ("push", call(BEN, &push)),
             ("publish", call(AUTHORITY, &next)),
             ("enroll", call(NOBODY, &v1::EnrollRequest::default())),
         ];

@@ -19,6 +19,7 @@ mod keys;
 mod limits;
 mod messages;
 mod polls;
+mod push;
 mod restart;
 mod rotation;
 mod secrecy;

@@ -3,10 +3,12 @@
 use std::{
     io,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use tracing_subscriber::fmt::MakeWriter;
 use wardline_proto::{Bytes, v1};
+use wardline_relay::push::{HttpPushGateway, PushOptions, PushRegistration};
 
 use crate::{
     hospital::Device,
@@ -32,7 +34,9 @@ fn logs_and_metrics_name_nobody_and_quote_nothing() {
 
     let ada = Device::new("mercy", PERSON, 1);
     let id = ada.id().to_string();
-    let secrets = [CANARY, KEY_CANARY, PERSON, TICKET, "mercy", &id];
+    let secrets = [
+        CANARY, KEY_CANARY, PERSON, TICKET, TOKEN, TOPIC, BEARER, "mercy", &id,
+    ];
     for text in [&logged, &metrics] {
         for secret in secrets {
             assert!(!text.contains(secret), "{secret} leaked");
@@ -46,10 +50,23 @@ fn logs_and_metrics_name_nobody_and_quote_nothing() {
 async fn exercise() -> String {
     let ada = Device::new("mercy", PERSON, 1);
     let ben = Device::new("mercy", "ben", 2);
-    let mut world = World::of(&[&ada, &ben]).await;
+    // A gateway that nobody serves.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/{BEARER}", free.local_addr().unwrap());
+    drop(free);
+    let gateway = HttpPushGateway::new(&url, Some(BEARER)).unwrap();
+    let mut push = PushOptions::new(Arc::new(gateway));
+    push.tries = 2;
+    push.first_pause = Duration::from_millis(1);
+    let mut world = World::with_devices(&[&ada, &ben], |config| config.push = Some(push)).await;
+    let register = PushRegistration::new(TOKEN, TOPIC).unwrap().to_call();
+    world.ask(&ben, &register).await.unwrap();
     let mut message = submission(CANARY, &[&ben]);
     message.keys[0].ciphertext = Bytes::from_static(KEY_CANARY.as_bytes());
     world.send(&ada, message.clone()).await.unwrap();
+    while !world.relay.metrics().contains("outcome=\"failed\"") {
+        tokio::task::yield_now().await;
+    }
     world.receive(&ben).await.unwrap();
     message.content = Bytes::from_static(b"other bytes");
     world.send(&ada, message).await.unwrap_err();
@@ -103,3 +120,6 @@ const CANARY: &str = "canary-content-potassium-6-9";
 const KEY_CANARY: &str = "canary-sealed-key";
 const PERSON: &str = "canary-person";
 const TICKET: &str = "canary-ticket";
+const TOKEN: &str = "canary-push-token";
+const TOPIC: &str = "canary-push-topic";
+const BEARER: &str = "canary-bearer";

@@ -23,6 +23,7 @@
 pub mod directory;
 pub mod keys;
 pub mod mailboxes;
+pub mod push;
 pub mod sending;
 pub mod wipes;
 
@@ -98,6 +99,13 @@ macro_rules! storage_conformance {
             wipes::wipe_order_and_receipt_survive_a_power_cut,
             wipes::wipe_order_given_again_is_one_order_and_its_first_receipt_stays,
             wipes::wiped_device_loses_its_mailbox,
+            push::registration_is_there_after_a_power_cut,
+            push::later_registration_takes_the_earlier_place,
+            push::unregistered_device_is_forgotten,
+            push::device_of_another_organization_is_another_one,
+            push::revoked_device_is_woken_no_more,
+            push::token_that_is_gone_is_forgotten_and_a_newer_one_is_kept,
+            push::what_waits_is_counted_until_it_is_acknowledged,
         );
     };
     (@cases $shelf:expr; $($part:ident :: $case:ident),+ $(,)?) => {$(

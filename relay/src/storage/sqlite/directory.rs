@@ -105,8 +105,8 @@ pub(super) fn publish(
     Ok(true)
 }
 
-/// Nobody will fetch a revoked device's mailbox, and nobody may be given its keys. Its rollback counter
-/// and the memory of claimed keys stay.
+/// Nobody will fetch a revoked device's mailbox, nobody may be given its keys, and nothing wakes it. Its
+/// rollback counter and the memory of claimed keys stay.
 pub(super) fn retire(db: &Connection, org: OrgKey, device: DeviceId) -> Result<(), StorageError> {
     let Some(row) = row::known_device(db, org, device)? else {
         return Ok(());
@@ -116,6 +116,7 @@ pub(super) fn retire(db: &Connection, org: OrgKey, device: DeviceId) -> Result<(
         "DELETE FROM one_time_keys WHERE device = ?1",
         "DELETE FROM standing_keys WHERE device = ?1",
         "DELETE FROM claims WHERE device = ?1",
+        "DELETE FROM push_registrations WHERE device = ?1",
     ] {
         db.prepare_cached(sql)?.execute([row])?;
     }

@@ -8,6 +8,7 @@ mod directory;
 mod expiry;
 mod keys;
 mod mailbox;
+mod push;
 mod row;
 mod schema;
 mod send;
@@ -23,14 +24,14 @@ use std::{
 use async_trait::async_trait;
 use fail::fail_point;
 use rusqlite::{Connection, OpenFlags};
-use wardline_org::{DeviceId, EnvelopeId, OrgId};
+use wardline_org::{DeviceId, EnvelopeId, OrgId, push::PushRegistration};
 use wardline_sqlite::{NoCompanion, Readers, Writer};
 
 use super::{
     Acknowledgement, CallMark, ClaimedPrekey, Cutoffs, EnrollOutcome, Expired, KeyClaim, KeyUpload,
-    MailboxPage, NewEnrollment, NewWipe, OrgKey, PendingEnrollment, Publication, ReceiveQuery,
-    SendAnswer, SendBatch, Storage, StorageError, StoredDirectory, StoredWipe, UploadOutcome,
-    Usage, WipeConfirmation,
+    MailboxPage, NewEnrollment, NewWipe, OrgKey, PendingEnrollment, Publication, PushTarget,
+    ReceiveQuery, SendAnswer, SendBatch, Storage, StorageError, StoredDirectory, StoredWipe,
+    UploadOutcome, Usage, WipeConfirmation,
 };
 
 /// A relay's state in one folder on this machine.
@@ -308,6 +309,41 @@ impl Storage for SqliteStorage {
             .await;
         fail_point!("relay::checkpoint::after_commit");
         highest
+    }
+
+    async fn register_push(
+        &self,
+        org: OrgKey,
+        device: DeviceId,
+        registration: Option<PushRegistration>,
+    ) -> Result<(), StorageError> {
+        let done = self
+            .write(move |db| {
+                push::register(db, org, device, registration.as_ref())?;
+                fail_point!("relay::register_push::before_commit");
+                Ok(())
+            })
+            .await;
+        fail_point!("relay::register_push::after_commit");
+        done
+    }
+
+    async fn push_target(
+        &self,
+        org: OrgKey,
+        device: DeviceId,
+    ) -> Result<Option<PushTarget>, StorageError> {
+        self.read(move |db| push::target(db, org, device)).await
+    }
+
+    async fn forget_push(
+        &self,
+        org: OrgKey,
+        device: DeviceId,
+        gone: PushRegistration,
+    ) -> Result<bool, StorageError> {
+        self.write(move |db| push::forget(db, org, device, &gone))
+            .await
     }
 
     async fn remember_call(&self, org: OrgKey, call: CallMark) -> Result<bool, StorageError> {
