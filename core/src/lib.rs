@@ -92,6 +92,7 @@
 //! | to | read |
 //! |---|---|
 //! | enroll, open, lock, send, read | [`Client`] |
+//! | be woken by a push service | [`Client::register_push`] |
 //! | know what went wrong | [`Error`], and its stable codes |
 //! | keep keys at rest on a platform | [`vault`] |
 //! | run the other side | the crates `wardline-org` (authority) and `wardline-relay` |
@@ -130,4 +131,5 @@ pub use message::{
     Verdict,
 };
 pub use store::StoreError;
+pub use wardline_org::push::{PushError, PushRegistration};
 pub use wardline_sqlite::halt;

@@ -18,6 +18,7 @@ mod live;
 mod lock;
 mod messages;
 mod purging;
+mod push;
 mod requests;
 mod sync;
 

@@ -181,9 +181,11 @@ pub(super) fn submit(
     if keys.is_empty() {
         return Ok(());
     }
+    // A routine message is shown too, only quietly: silent pushes are dropped by the dozen, and never
+    // reach an app that its user has closed. How loud an alert is, the device decides once it has opened
+    // the message; the relay learns less of it.
     let wake = match Priority::from_wire(content.priority) {
-        Priority::Routine => v1::WakeClass::Silent,
-        Priority::Urgent => v1::WakeClass::Alert,
+        Priority::Routine | Priority::Urgent => v1::WakeClass::Alert,
         Priority::Stat => v1::WakeClass::Critical,
     };
     let envelope_id = EnvelopeId::generate(step.now())?;

@@ -12,6 +12,7 @@ mod failures;
 mod fuzz;
 mod keyless;
 mod network;
+mod push;
 mod quickstart;
 mod recalls;
 mod reopen;
