@@ -33,5 +33,5 @@ pub(crate) const ADDRESS: u8 = 3;
 pub(crate) const DATA: u8 = 4;
 /// The data was written by a newer version.
 pub(crate) const NEWER: u8 = 5;
-/// A file that was named cannot be used: root document, certificate, key.
+/// A file that was named cannot be used: root document, certificate, key, push gateway.
 pub(crate) const FILE: u8 = 6;

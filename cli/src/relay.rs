@@ -15,8 +15,10 @@ use tracing_subscriber::EnvFilter;
 use wardline_org::{RelayId, SystemClock, root::SignedRoot};
 use wardline_relay::{
     Config, OpenError, Relay, ServeError, Server, ServerOptions, SqliteStorage, TlsFiles,
+    push::{HttpPushGateway, PushOptions},
     storage::{Storage as _, StorageError},
 };
+use zeroize::Zeroizing;
 
 use crate::exit::{self, Failure};
 
@@ -89,6 +91,21 @@ pub(crate) struct Arguments {
     )]
     retention_days: u32,
 
+    /// Where wake-ups for sleeping devices are posted, such as https://push.mercy.example/wake. What is
+    /// posted holds a device's push token and how loudly to wake it, and nothing about the message. Plain
+    /// HTTP is taken for this machine only.
+    #[arg(long, value_name = "URL", env = "WARDLINE_PUSH_GATEWAY")]
+    push_gateway: Option<String>,
+
+    /// A file with the word that the push gateway is shown as `Authorization: Bearer …`.
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "push_gateway",
+        env = "WARDLINE_PUSH_BEARER"
+    )]
+    push_bearer: Option<PathBuf>,
+
     /// Do not serve /metrics on the same address.
     #[arg(long, env = "WARDLINE_NO_METRICS")]
     no_metrics: bool,
@@ -142,7 +159,7 @@ Signals:
 Exit codes:
   0 ended by a signal   2 wrong arguments           3 the address cannot be listened on
   1 anything else       4 the folder cannot be used  5 the folder is of a newer version
-                        6 a root document, certificate or key cannot be used
+                        6 a root document, certificate, key or push gateway cannot be used
 
 What a load balancer asks: /healthz (the process runs), /readyz (the storage works).
 What Prometheus asks: /metrics.";
@@ -217,7 +234,26 @@ fn config(arguments: &Arguments) -> Result<Config, Failure> {
         config = config.serving(root);
     }
     config.retention = Duration::from_secs(u64::from(arguments.retention_days) * 24 * 60 * 60);
+    config.push = push(arguments)?;
     Ok(config)
+}
+
+fn push(arguments: &Arguments) -> Result<Option<PushOptions>, Failure> {
+    let Some(url) = &arguments.push_gateway else {
+        return Ok(None);
+    };
+    let bearer = match &arguments.push_bearer {
+        None => None,
+        Some(file) => {
+            let text = fs::read_to_string(file).map_err(|error| {
+                Failure::doing(exit::FILE, format!("push bearer {}", file.display()), error)
+            })?;
+            Some(Zeroizing::new(text))
+        }
+    };
+    let word = bearer.as_ref().map(|text| text.trim());
+    let gateway = HttpPushGateway::new(url, word).map_err(|e| Failure::new(exit::FILE, e))?;
+    Ok(Some(PushOptions::new(Arc::new(gateway))))
 }
 
 fn options(arguments: &Arguments) -> ServerOptions {

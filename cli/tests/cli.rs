@@ -91,6 +91,43 @@ fn files_that_cannot_be_used_are_named() {
 }
 
 #[test]
+fn push_gateway_that_cannot_be_used_is_named() {
+    let folder = hospital();
+    let plain = ["--push-gateway", "http://push.example/wake"];
+    assert_failure(&relay(folder.path(), &plain), 6, "push gateway");
+    let good = "https://push.example/wake";
+    let missing = ["--push-gateway", good, "--push-bearer", "/no/such"];
+    assert_failure(&relay(folder.path(), &missing), 6, "/no/such");
+    let words = folder.path().join("bearer");
+    fs::write(&words, "two words").unwrap();
+    let words = [
+        "--push-gateway",
+        good,
+        "--push-bearer",
+        words.to_str().unwrap(),
+    ];
+    assert_failure(&relay(folder.path(), &words), 6, "token");
+    let alone = ["--push-bearer", "bearer"];
+    assert_failure(&relay(folder.path(), &alone), 2, "--push-gateway");
+}
+
+#[test]
+fn relay_starts_with_a_push_gateway_and_the_word_from_its_file() {
+    let folder = hospital();
+    let word = folder.path().join("bearer");
+    // As an editor leaves it.
+    fs::write(&word, "word\n").unwrap();
+    let mut relay = command(folder.path());
+    relay
+        .args(["--push-gateway", "https://push.example/wake"])
+        .env("WARDLINE_PUSH_BEARER", &word);
+    let (mut relay, line) = started(relay);
+    assert!(line.starts_with("listening on "), "{line}");
+    kill(&relay, "TERM");
+    assert_eq!(relay.wait().unwrap().code(), Some(0));
+}
+
+#[test]
 fn other_organizations_root_under_the_same_name_is_refused() {
     let folder = hospital();
     let (mut first, _) = start(folder.path());
@@ -168,7 +205,11 @@ fn relay(folder: &Path, arguments: &[&str]) -> Output {
 
 /// Starts a relay and reads the line that it prints.
 fn start(folder: &Path) -> (Child, String) {
-    let mut relay = command(folder).stdout(Stdio::piped()).spawn().unwrap();
+    started(command(folder))
+}
+
+fn started(mut command: Command) -> (Child, String) {
+    let mut relay = command.stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(relay.stdout.take().unwrap())
         .read_line(&mut line)
