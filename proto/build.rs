@@ -30,6 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             "wardline.v1.SignedContent",
             "wardline.v1.PatientContext",
             "wardline.v1.EnrollRequest",
+            "wardline.v1.RegisterPushRequest",
         ])
         // What the relay carries without reading: slices of the request, never copies of it.
         .bytes([

@@ -157,5 +157,7 @@ mod tests {
     fn debug_shows_no_token() {
         let registration = PushRegistration::new("canary-token", "fcm:ward").unwrap();
         assert_eq!(format!("{registration:?}"), "PushRegistration { .. }");
+        let call = registration.to_call();
+        assert_eq!(format!("{call:?}"), "RegisterPushRequest { .. }");
     }
 }

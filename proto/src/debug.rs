@@ -19,6 +19,7 @@ opaque!(
     ContentKey,
     EnrollRequest,
     PatientContext,
+    RegisterPushRequest,
     Sealed,
     SignedContent,
     TextBody
