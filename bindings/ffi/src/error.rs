@@ -203,10 +203,6 @@ impl WardlineError {
     }
 
     /// An argument whose form is right and whose value is not.
-    #[cfg_attr(
-        not(any(feature = "http", feature = "authority")),
-        allow(dead_code, reason = "used by optional parts")
-    )]
     pub(crate) fn unfit(name: &'static str, detail: &str) -> Self {
         let facts = Facts::own("WL-ARGUMENT", detail, Recovery::AskTheDeveloper);
         variant!(Argument, facts, name: name.to_owned())

@@ -10,6 +10,7 @@ pub mod config;
 mod events;
 mod keys;
 mod messages;
+mod push;
 
 use std::{
     path::Path,

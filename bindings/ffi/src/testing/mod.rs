@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub use self::{
     clock::TestClock,
     faults::{FaultPlan, FaultyTransport, faulty_transport},
-    relay::TestRelay,
+    relay::{TestRelay, TestWakeUp},
 };
 use crate::{
     authority::{Authority, AuthoritySecrets},

@@ -4,7 +4,10 @@ use std::{net::SocketAddr, sync::Arc};
 
 use tokio::sync::Mutex;
 use wardline_org::{Clock, SystemClock, root::SignedRoot};
-use wardline_relay::{Config, Relay, Server, ServerOptions, SqliteStorage};
+use wardline_relay::{
+    Config, Relay, Server, ServerOptions, SqliteStorage,
+    push::{PushOptions, PushRecorder, class_word},
+};
 
 use super::TestClock;
 use crate::{
@@ -18,6 +21,7 @@ use crate::{
 #[derive(uniffi::Object)]
 pub struct TestRelay {
     relay: Relay,
+    pushes: Arc<PushRecorder>,
     server: Arc<Mutex<Option<Server>>>,
 }
 
@@ -35,6 +39,8 @@ impl TestRelay {
         for document in &root_documents {
             config = config.serving(parse::<SignedRoot>("root_documents", document)?);
         }
+        let pushes = Arc::new(PushRecorder::default());
+        config.push = Some(PushOptions::new(Arc::clone(&pushes) as _));
         let clock: Arc<dyn Clock> = match clock {
             Some(clock) => clock.core(),
             None => Arc::new(SystemClock),
@@ -52,6 +58,7 @@ impl TestRelay {
         .await?;
         Ok(Arc::new(Self {
             relay,
+            pushes,
             server: Arc::default(),
         }))
     }
@@ -88,6 +95,21 @@ impl TestRelay {
         .await
     }
 
+    /// Waits for the next wake-up that it hands to its push gateway, which keeps all of them. A device in
+    /// a long poll is woken only when it has not acknowledged what came after 3 s.
+    pub async fn next_wake_up(&self) -> Result<TestWakeUp, WardlineError> {
+        let pushes = Arc::clone(&self.pushes);
+        run(async move {
+            let wake_up = pushes.next().await;
+            Ok(TestWakeUp {
+                token: wake_up.registration.token().to_owned(),
+                topic: wake_up.registration.topic().to_owned(),
+                wake_class: class_word(wake_up.class).to_owned(),
+            })
+        })
+        .await
+    }
+
     /// Its metrics, as OpenMetrics text.
     pub fn metrics(&self) -> String {
         self.relay.metrics()
@@ -107,6 +129,17 @@ impl TestRelay {
         })
         .await
     }
+}
+
+/// What a push gateway is told.
+#[derive(Clone, PartialEq, Eq, uniffi::Record)]
+pub struct TestWakeUp {
+    /// The device, as the push service knows it.
+    pub token: String,
+    /// Which push service and which app the token is of.
+    pub topic: String,
+    /// `silent`, `alert` or `critical`.
+    pub wake_class: String,
 }
 
 impl std::fmt::Debug for TestRelay {

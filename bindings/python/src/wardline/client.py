@@ -266,6 +266,19 @@ class Client:
         answer = native.RelayResponse(status=response.status, body=response.body)
         await run(lambda: self._native.complete(request, answer))
 
+    # Being woken.
+
+    async def register_push(self, token: str, topic: str) -> None:
+        """Asks the relay to have this device woken for what arrives while it is not connected. ``token``
+        is what the platform's push service handed out; ``topic`` tells the relay's push gateway which
+        service and app it is of, such as ``apns:example.mercy.ward``. Call it whenever the platform
+        hands out a token. A wake-up is a hint: fetch with :meth:`sync_once`."""
+        await run(lambda: self._native.register_push(token, topic))
+
+    async def unregister_push(self) -> None:
+        """Asks the relay to wake this device no more, when somebody signs out, say."""
+        await run(lambda: self._native.unregister_push())
+
     # Keys.
 
     @property

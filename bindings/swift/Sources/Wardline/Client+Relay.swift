@@ -49,6 +49,19 @@ extension Client {
             waiting: Int(clamping: round.waiting))
     }
 
+    /// Asks the relay to have this device woken for what arrives while it is not connected. `token` is what the
+    /// platform's push service handed out, as text; `topic` tells the relay's push gateway which service and app it is
+    /// of, such as `apns:example.mercy.ward`. Call it whenever the platform hands out a token, which it does at every
+    /// start. A wake-up is a hint: fetch with ``syncOnce()``.
+    public func registerPush(token: String, topic: String) async throws {
+        try await run { try await inside.registerPush(token: token, topic: topic) }
+    }
+
+    /// Asks the relay to wake this device no more, when somebody signs out, say.
+    public func unregisterPush() async throws {
+        try await run { try await inside.unregisterPush() }
+    }
+
     /// What to ask the relay now, for a host that carries calls itself, such as a background upload that outlives the
     /// process.
     public func pendingRequests() async throws -> [PendingRequest] {

@@ -41,6 +41,13 @@ public final class TestRelay: Sendable {
         try await run { try await inside.sweep() }
     }
 
+    /// Waits for the next wake-up that it hands to its push gateway, which keeps all of them. A device in a long poll is
+    /// woken only when it has not acknowledged what came after 3 s.
+    public func nextWakeUp() async throws -> WakeUp {
+        let told = try await run { try await inside.nextWakeUp() }
+        return WakeUp(token: told.token, topic: told.topic, wakeClass: told.wakeClass)
+    }
+
     /// Its metrics, as OpenMetrics text.
     public var metrics: String { inside.metrics() }
 
@@ -48,6 +55,16 @@ public final class TestRelay: Sendable {
     public func stop() async throws {
         try await run { try await inside.stop() }
     }
+}
+
+/// What a push gateway is told: which device to wake and how loudly, and nothing else.
+public struct WakeUp: Hashable, Sendable {
+    /// The device, as the push service knows it.
+    public let token: String
+    /// Which push service and which app the token is of.
+    public let topic: String
+    /// `silent`, `alert` or `critical`.
+    public let wakeClass: String
 }
 
 /// The transport of services and desktops, built into the native library for tests. An app takes a

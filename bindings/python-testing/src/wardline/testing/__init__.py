@@ -14,7 +14,7 @@ Without pytest, ``async with Ward.open(folder) as ward``. The parts alone are :c
 :class:`Clock`, :class:`FaultyNetwork`, :func:`found`, :func:`enroll` and :func:`open_client`.
 """
 
-from .box import Clock, FaultPlan, FaultyNetwork, Relay, enroll, found, open_client
+from .box import Clock, FaultPlan, FaultyNetwork, Relay, WakeUp, enroll, found, open_client
 from .condition import Condition
 from .device import Device, Participant, Sent
 from .invitation import Invitation
@@ -36,6 +36,7 @@ __all__ = [
     "Profile",
     "Relay",
     "Sent",
+    "WakeUp",
     "Ward",
     "enroll",
     "found",

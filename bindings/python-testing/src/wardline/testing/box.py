@@ -47,6 +47,18 @@ class Clock:
         do(lambda: self._native.set((now - _EPOCH) // _MILLI))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WakeUp:
+    """What a push gateway is told: which device to wake and how loudly, and nothing else."""
+
+    #: The device, as the push service knows it.
+    token: str
+    #: Which push service and which app the token is of.
+    topic: str
+    #: ``silent``, ``alert`` or ``critical``.
+    wake_class: str
+
+
 class Relay:
     """A relay in this process, reachable without a socket, and on one when asked."""
 
@@ -78,6 +90,12 @@ class Relay:
     async def sweep(self) -> None:
         """Deletes what is too old by its clock now."""
         await run(lambda: self._native.sweep())
+
+    async def next_wake_up(self) -> WakeUp:
+        """Waits for the next wake-up that it hands to its push gateway, which keeps all of them. A device
+        in a long poll is woken only when it has not acknowledged what came after 3 s."""
+        told = await run(lambda: self._native.next_wake_up())
+        return WakeUp(token=told.token, topic=told.topic, wake_class=told.wake_class)
 
     def metrics(self) -> str:
         """Its metrics, as OpenMetrics text."""

@@ -12,6 +12,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.wardline.future.BlockingKeyStore;
 import dev.wardline.future.FutureClient;
 import dev.wardline.future.FutureTransport;
+import dev.wardline.testing.WakeUp;
 import java.io.File;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -47,8 +48,11 @@ class JavaTest {
                     AutoCloseable watching = doctor.observeConversations(10, shown::add)) {
                 assertNotNull(listening);
                 assertNotNull(watching);
+                doctor.registerPush("doctor-token", "fcm:example.app").get(20, TimeUnit.SECONDS);
                 String sent = nurse.send(new Person("DR-1"), "from Java", Priority.URGENT).get(20, TimeUnit.SECONDS);
                 nurse.syncOnce().get(20, TimeUnit.SECONDS);
+                assertEquals(new WakeUp("doctor-token", "fcm:example.app", "alert"), ward.nextWakeUp());
+                doctor.unregisterPush().get(20, TimeUnit.SECONDS);
                 doctor.syncOnce().get(20, TimeUnit.SECONDS);
 
                 Event event = heard.poll(20, TimeUnit.SECONDS);

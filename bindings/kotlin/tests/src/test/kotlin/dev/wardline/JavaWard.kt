@@ -3,6 +3,7 @@
  */
 package dev.wardline
 
+import dev.wardline.testing.WakeUp
 import kotlinx.coroutines.DelicateCoroutinesApi
 import kotlinx.coroutines.GlobalScope
 import kotlinx.coroutines.future.future
@@ -18,6 +19,8 @@ class JavaWard(folder: File) : AutoCloseable {
     fun publish() = runBlocking { ward.publish() }
 
     fun transport(): Transport = ward.relay.transport()
+
+    fun nextWakeUp(): WakeUp = runBlocking { ward.relay.nextWakeUp() }
 
     fun keys(name: String): KeyStore = Wardline.fileKeyStore(File(ward.folder, "$name.keys"))
 

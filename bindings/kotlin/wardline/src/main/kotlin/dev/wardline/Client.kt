@@ -299,6 +299,18 @@ public class Client internal constructor(private val inside: NativeClient) : Aut
     /** Encrypts the store anew under a new inbox key. */
     public suspend fun rekey(): Unit = native { inside.rekey() }
 
+    // Being woken.
+
+    /**
+     * Asks the relay to have this device woken for what arrives while it is not connected. [token] is what the platform's
+     * push service handed out; [topic] tells the relay's push gateway which service and app it is of, such as
+     * `fcm:example.mercy.ward`. Call it whenever the platform hands out a token. A wake-up is a hint: fetch with [syncOnce].
+     */
+    public suspend fun registerPush(token: String, topic: String): Unit = native { inside.registerPush(token, topic) }
+
+    /** Asks the relay to wake this device no more, when somebody signs out, say. */
+    public suspend fun unregisterPush(): Unit = native { inside.unregisterPush() }
+
     // Its life.
 
     /** Finishes what is being written and lets go of every file, so that the system may suspend the process. */

@@ -29,6 +29,12 @@ public class TestRelay private constructor(private val inside: NativeRelay) : Au
     /** Deletes what is too old by its clock now; by itself it does so once a minute. */
     public suspend fun sweep(): Unit = native { inside.sweep() }
 
+    /**
+     * Waits for the next wake-up that it hands to its push gateway, which keeps all of them. A device in a long poll is
+     * woken only when it has not acknowledged what came after 3 s.
+     */
+    public suspend fun nextWakeUp(): WakeUp = native { inside.nextWakeUp().run { WakeUp(token, topic, wakeClass) } }
+
     /** Its metrics, as OpenMetrics text. */
     public fun metrics(): String = native { inside.metrics() }
 
@@ -51,3 +57,12 @@ public class TestRelay private constructor(private val inside: NativeRelay) : Au
         }
     }
 }
+
+/**
+ * What a push gateway is told: which device to wake and how loudly, and nothing else.
+ *
+ * @property token the device, as the push service knows it.
+ * @property topic which push service and which app the token is of.
+ * @property wakeClass `silent`, `alert` or `critical`.
+ */
+public data class WakeUp(val token: String, val topic: String, val wakeClass: String)

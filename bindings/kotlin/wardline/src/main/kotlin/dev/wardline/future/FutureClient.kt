@@ -189,6 +189,13 @@ public class FutureClient(public val client: Client) : AutoCloseable {
     /** See [Client.rekey]. */
     public fun rekey(): CompletableFuture<Void?> = done { client.rekey() }
 
+    /** See [Client.registerPush]. */
+    public fun registerPush(token: String, topic: String): CompletableFuture<Void?> =
+        done { client.registerPush(token, topic) }
+
+    /** See [Client.unregisterPush]. */
+    public fun unregisterPush(): CompletableFuture<Void?> = done { client.unregisterPush() }
+
     /** See [Client.suspend]. */
     public fun suspend(): CompletableFuture<Void?> = done { client.suspend() }
 
