@@ -57,6 +57,9 @@ pub struct Policy {
     /// they count as urgent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stat_roles: Vec<String>,
+    /// What a notification may say where anybody can see it.
+    #[serde(default)]
+    pub lock_screen: LockScreen,
     /// Rules of a later version.
     #[serde(flatten)]
     pub other: serde_json::Map<String, serde_json::Value>,
@@ -75,6 +78,7 @@ impl Policy {
             recall_window_seconds: default::recall_window_seconds(),
             stat_patient_identifiers: 0,
             stat_roles: Vec::new(),
+            lock_screen: LockScreen::default(),
             other: serde_json::Map::new(),
         }
     }
@@ -146,6 +150,28 @@ impl Policy {
             0,
             MAX_IDENTIFIERS,
         )
+    }
+}
+
+/// What a notification may say where anybody can see it. Never a text, whatever the policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LockScreen {
+    /// That there is a message, and how urgent it is. Also what a word means that this build does not know.
+    #[default]
+    Tier,
+    /// Also who wrote it, and which messages are of one conversation.
+    Sender,
+}
+
+/// Fails closed: whatever is not one of the words, in a later version's policy say, allows the least.
+impl<'de> Deserialize<'de> for LockScreen {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let said = serde_json::Value::deserialize(deserializer)?;
+        Ok(match said.as_str() {
+            Some("sender") => Self::Sender,
+            _ => Self::Tier,
+        })
     }
 }
 
@@ -273,5 +299,51 @@ mod default {
 
     pub(super) fn is_zero(number: &u32) -> bool {
         *number == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn lock_screen(rule: &str) -> LockScreen {
+        let policy = format!(r#"{{"organization": "mercy", "version": 1{rule}}}"#);
+        let policy: Policy = serde_json::from_str(&policy).unwrap();
+        policy.lock_screen
+    }
+
+    #[test]
+    fn a_lock_screen_rule_that_is_missing_or_unknown_allows_the_least() {
+        for rule in [
+            "",
+            r#", "lock_screen": "tier""#,
+            r#", "lock_screen": "text""#,
+            r#", "lock_screen": "Sender""#,
+            r#", "lock_screen": """#,
+            r#", "lock_screen": null"#,
+            r#", "lock_screen": true"#,
+            r#", "lock_screen": ["sender"]"#,
+            r#", "lock_screen": {"stat": "sender"}"#,
+        ] {
+            assert_eq!(lock_screen(rule), LockScreen::Tier, "{rule}");
+        }
+        assert_eq!(
+            lock_screen(r#", "lock_screen": "sender""#),
+            LockScreen::Sender
+        );
+    }
+
+    #[test]
+    fn a_lock_screen_rule_is_read_back_as_it_was_written() {
+        for rule in [LockScreen::Tier, LockScreen::Sender] {
+            let policy = Policy {
+                lock_screen: rule,
+                ..Policy::new("mercy".parse().unwrap())
+            };
+            let json = serde_json::to_string(&policy).unwrap();
+            assert_eq!(serde_json::from_str::<Policy>(&json).unwrap(), policy);
+        }
     }
 }
