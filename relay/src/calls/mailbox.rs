@@ -75,7 +75,10 @@ impl Core {
                 max => max,
             }
             .min(limits.page_envelopes),
-            max_bytes: limits.page_bytes,
+            max_bytes: match request.max_bytes {
+                0 => limits.page_bytes,
+                bytes => limits.page_bytes.min(bytes.into()),
+            },
             not_before: self.clock.now() - self.config.retention,
         }
     }

@@ -160,6 +160,26 @@ async fn answers_come_in_pages() {
     assert_eq!((rest.envelopes.len(), rest.more), (1, false));
 }
 
+#[tokio::test]
+async fn a_caller_with_little_memory_gets_small_answers_and_never_an_empty_one() {
+    let cast = cast();
+    let world = World::with_devices(&[&cast.ada, &cast.ben], |_| {}).await;
+    for _ in 0..3 {
+        let mut long = submission("x", &[&cast.ben]);
+        long.content = vec![b'x'; 10_000].into();
+        world.send(&cast.ada, long).await.unwrap();
+    }
+    let ask = |max_bytes| v1::ReceiveRequest {
+        max_bytes,
+        ..Default::default()
+    };
+    for (max_bytes, expected) in [(1, 1), (25_000, 2), (u32::MAX, 3), (0, 3)] {
+        let page = world.ask(&cast.ben, &ask(max_bytes)).await.unwrap();
+        let got = (page.envelopes.len(), page.more);
+        assert_eq!(got, (expected, expected < 3), "{max_bytes} bytes");
+    }
+}
+
 fn assert_limit<T: std::fmt::Debug>(answer: Result<T, Refusal>, limit: u64) {
     let refusal = answer.unwrap_err();
     assert_eq!(refusal.code, RelayCode::TooLarge);
