@@ -93,6 +93,7 @@
 //! |---|---|
 //! | enroll, open, lock, send, read | [`Client`] |
 //! | be woken by a push service | [`Client::register_push`] |
+//! | show notifications from a second process | [`Inbox`] |
 //! | know what went wrong | [`Error`], and its stable codes |
 //! | keep keys at rest on a platform | [`vault`] |
 //! | run the other side | the crates `wardline-org` (authority) and `wardline-relay` |
@@ -114,8 +115,8 @@ pub mod testing;
 pub mod vault;
 
 pub use client::{
-    Client, Config, ConversationList, ConversationListChange, PendingRequest, RequestId, Round,
-    Timeline, TimelineChange, is_enrolled,
+    Client, Collected, Config, ConversationList, ConversationListChange, Inbox, PendingRequest,
+    RequestId, Round, Timeline, TimelineChange, is_enrolled,
 };
 pub use conversation::Recipient;
 pub use engine::event::{Delivered, Event, EventCursor, Tier};
@@ -126,9 +127,9 @@ pub use error::{Error, Recovery, SendError};
 pub use id::{ConversationId, IdError, MessageId, MessageRef};
 pub use message::{
     Answer, Asked, Conversation, ConversationPage, Cursor, DeliveryState, DeviceDelivery,
-    Direction, Draft, FailureCause, Message, NewestMessage, OpenItems, Page, Patient,
-    PatientIdentifier, PersonDelivery, Priority, Proof, RecallOutcome, Recalled, StandingAnswer,
-    Verdict,
+    Direction, Draft, FailureCause, Message, NewestMessage, Notice, NoticeSender, OpenItems, Page,
+    Patient, PatientIdentifier, PersonDelivery, Priority, Proof, RecallOutcome, Recalled,
+    StandingAnswer, Verdict,
 };
 pub use store::StoreError;
 pub use wardline_org::push::{PushError, PushRegistration};

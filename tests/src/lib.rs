@@ -2,9 +2,11 @@
 
 pub mod crash;
 pub mod fuzz;
+mod memory;
 mod needles;
 mod ward;
 
+pub use memory::Memory;
 pub use needles::{Needles, files};
 pub use ward::{Phone, Ward, passphrase, settle, team, text};
 pub use wardline_relay::faults::{Fault, Faults};

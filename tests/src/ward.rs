@@ -4,8 +4,8 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tempfile::TempDir;
 use wardline::{
-    Client, Config, ConversationId, Draft, Event, EventCursor, Message, MessageId, MessageRef,
-    Recipient,
+    Client, Config, ConversationId, Draft, Event, EventCursor, Inbox, Message, MessageId,
+    MessageRef, Recipient,
     vault::{Argon2Params, FileKeyStore, Passphrase},
 };
 use wardline_org::{
@@ -142,6 +142,12 @@ impl Ward {
             folder,
             faults,
         }
+    }
+
+    /// Opens a second handle on a phone's folder, as the process does that shows notifications.
+    pub async fn inbox(&self, phone: &Phone) -> Result<Inbox, wardline::Error> {
+        let line = Arc::clone(&phone.faults);
+        Inbox::open(self.config(&phone.folder, line)).await
     }
 
     /// What opens a device in a folder.

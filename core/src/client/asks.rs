@@ -159,11 +159,11 @@ impl Client {
             })
             .await?;
         let wait_ms = u32::try_from(wait.as_millis()).unwrap_or(u32::MAX);
-        let max = ENVELOPES_AT_ONCE;
         Ok(Ask::Receive(v1::ReceiveRequest {
             after,
             epoch,
-            max,
+            max: self.inner.limits.envelopes,
+            max_bytes: self.inner.limits.bytes,
             wait_ms,
             seen_head_version,
         }))
@@ -615,5 +615,4 @@ fn check_numbers(asked: &v1::ReceiveRequest, batch: &v1::ReceiveResponse) -> Res
 
 const EPOCH_BYTES: usize = 16;
 const MOST_CHECKPOINT: u64 = 1 << 62;
-const ENVELOPES_AT_ONCE: u32 = 250;
 const ENTRIES_AT_ONCE: usize = 500;

@@ -5,7 +5,10 @@ use std::{path::PathBuf, sync::Arc};
 use tokio::runtime::Handle;
 use wardline_org::{Clock, Hash, OrgId, SystemClock, Transport, id::RelayId};
 
-use crate::vault::{Argon2Params, KeyStore};
+use crate::{
+    store,
+    vault::{Argon2Params, KeyStore},
+};
 
 /// Everything a client is made of besides its store: where it is and whom it talks to.
 pub struct Config {
@@ -60,6 +63,26 @@ impl Config {
         self.runtime = self.runtime.or_else(|| Handle::try_current().ok());
         self
     }
+}
+
+/// How much a client holds at once.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// Envelopes fetched at once.
+    pub(super) envelopes: u32,
+    /// Their bytes together, unless a single one has more; 0 for as many as the relay gives.
+    pub(super) bytes: u32,
+    /// What each connection keeps of the store in memory, in KiB.
+    pub(super) cache: u32,
+}
+
+impl Limits {
+    /// For an app.
+    pub(super) const APP: Self = Self {
+        envelopes: 250,
+        bytes: 0,
+        cache: store::CACHE,
+    };
 }
 
 impl std::fmt::Debug for Config {

@@ -8,11 +8,12 @@
 //! * [`lock`]: who may read. [`messages`]: writing and reading.
 //! * [`purging`]: that nothing is left of what was taken back. [`ending`]: revoked, or ordered to erase itself.
 //! * [`asks`]: what to ask the relay. [`sync`]: the rounds and the loop; [`requests`]: the same for
-//!   hosts that carry calls themselves. [`live`]: views that follow.
+//!   hosts that carry calls themselves. [`live`]: views that follow. [`inbox`]: what a second process needs.
 
 mod asks;
 mod config;
 mod ending;
+mod inbox;
 mod index;
 mod live;
 mod lock;
@@ -46,10 +47,12 @@ use wardline_org::{
 use wardline_proto::{Message as _, v1};
 
 pub use config::Config;
+pub use inbox::{Collected, Inbox};
 pub use live::{ConversationList, ConversationListChange, Timeline, TimelineChange};
 pub use requests::{PendingRequest, RequestId};
 pub use sync::Round;
 
+use self::config::Limits;
 use crate::{
     audit::{self, Action},
     directory,
@@ -83,6 +86,7 @@ struct Inner {
     transport: Arc<dyn Transport>,
     runtime: Option<Handle>,
     clock: Arc<dyn Clock>,
+    limits: Limits,
     changes: broadcast::Sender<Changes>,
     attempts: Attempts,
     line: Mutex<Line>,
@@ -216,6 +220,11 @@ impl Client {
     /// [`Error::NotEnrolled`] when the folder holds none; [`Error::Wiped`] when its device was wiped, after
     /// what was left to do of that; what the vault and the store refuse.
     pub async fn open(config: Config) -> Result<Self, Error> {
+        Self::open_within(config, Limits::APP).await
+    }
+
+    /// [`Client::open`], holding at once what `limits` says.
+    async fn open_within(config: Config, limits: Limits) -> Result<Self, Error> {
         let config = config.in_runtime();
         ending::refuse_wiped(&config).await?;
         let inner = blocking(move || {
@@ -229,7 +238,8 @@ impl Client {
             }
             let (changes, _) = broadcast::channel(CHANGES_KEPT);
             let open = |key| -> Result<_, Error> {
-                let store = Store::open(&config.folder, key, Memory::new(changes.clone()))?;
+                let memory = Memory::new(changes.clone());
+                let store = Store::open_caching(&config.folder, key, memory, limits.cache)?;
                 let identity = store.read_blocking(load_identity)?;
                 Ok((store, identity))
             };
@@ -241,9 +251,8 @@ impl Client {
             }
             let (store, identity) = opened?;
             let reading = inbox.reading;
-            Ok(Inner::new(
-                &config, store, vault, identity, reading, changes,
-            ))
+            let inner = Inner::new(&config, store, vault, identity, reading, changes);
+            Ok(Inner { limits, ..inner })
         })
         .await?;
         Ok(Self {
@@ -453,6 +462,7 @@ impl Inner {
             transport: Arc::clone(&config.transport),
             runtime: config.runtime.clone(),
             clock: Arc::clone(&config.clock),
+            limits: Limits::APP,
             changes,
             attempts: Attempts::beside(&config.folder),
             line: Mutex::new(Line::default()),

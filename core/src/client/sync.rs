@@ -38,22 +38,40 @@ impl Client {
     /// device erased; what is left to do of that is done first.
     pub async fn sync_once(&self) -> Result<Round, Error> {
         let round = self.round().await;
+        self.settled(round).await
+    }
+
+    async fn round(&self) -> Result<Round, Error> {
+        let before = self.send_round().await?;
+        let mut round = self.collect().await?;
+        round.posted += before.posted;
+        Ok(round)
+    }
+
+    /// What [`Client::sync_once`] does after it has sent: fetches everything that waits, sends what that
+    /// made necessary.
+    pub(super) async fn collect_once(&self) -> Result<Round, Error> {
+        let round = self.collect().await;
+        self.settled(round).await
+    }
+
+    /// Whoever learns that this device is wiped does what is left to do of that.
+    async fn settled(&self, round: Result<Round, Error>) -> Result<Round, Error> {
         if matches!(round, Err(Error::Wiped)) {
             self.settle_wipe().await;
         }
         round
     }
 
-    async fn round(&self) -> Result<Round, Error> {
-        let mut round = self.send_round().await?;
+    async fn collect(&self) -> Result<Round, Error> {
         let incoming = {
             let _hurry = Hurry::on(&self.inner.hurry);
             self.inner.incoming.lock().await
         };
-        let mut renumbered = false;
+        let (mut dealt_with, mut renumbered) = (0, false);
         for _ in 0..MOST_FETCHES {
             let received = self.fetch(Duration::ZERO).await?;
-            round.received += received.dealt_with;
+            dealt_with += received.dealt_with;
             if received.renumbered && std::mem::replace(&mut renumbered, true) {
                 return Err(CallError::BadAnswer.into());
             }
@@ -63,9 +81,10 @@ impl Client {
         }
         drop(incoming);
         let after = self.send_round().await?;
-        round.posted += after.posted;
-        round.waiting = after.waiting;
-        Ok(round)
+        Ok(Round {
+            received: dealt_with,
+            ..after
+        })
     }
 
     /// Starts the loop on the current runtime, or else on that of [`Config::runtime`]: messages arrive

@@ -6,7 +6,7 @@ use wardline_org::{Timestamp, UserId};
 
 use crate::{
     id::{ConversationId, MessageId, MessageRef},
-    message::{Priority, Verdict},
+    message::{Priority, Verdict, notice},
     store::StoreError,
 };
 
@@ -120,18 +120,21 @@ pub struct Delivered {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct EventCursor(pub u64);
 
-/// Appends an event inside the caller's transaction.
+/// Appends an event inside the caller's transaction; answers its place.
 pub(crate) fn emit(
     connection: &Connection,
     now: Timestamp,
     event: &Event,
-) -> Result<(), StoreError> {
+) -> Result<EventCursor, StoreError> {
     let payload =
         rmp_serde::to_vec_named(event).map_err(|_| StoreError::Damaged { what: "event" })?;
     connection
         .prepare_cached("INSERT INTO event (at, payload) VALUES (?1, ?2)")?
         .execute(params![now.as_millis(), payload])?;
-    Ok(())
+    let cursor = u64::try_from(connection.last_insert_rowid());
+    Ok(EventCursor(
+        cursor.map_err(|_| StoreError::Damaged { what: "event" })?,
+    ))
 }
 
 /// The events after a cursor, oldest first.
@@ -159,8 +162,9 @@ pub(crate) fn after(
 
 /// Forgets every event up to and including a cursor.
 pub(crate) fn confirm(connection: &Connection, cursor: EventCursor) -> Result<(), StoreError> {
+    let last = i64::try_from(cursor.0).unwrap_or(i64::MAX);
     connection
         .prepare_cached("DELETE FROM event WHERE cursor <= ?1")?
-        .execute(params![i64::try_from(cursor.0).unwrap_or(i64::MAX)])?;
-    Ok(())
+        .execute(params![last])?;
+    notice::announced(connection, last)
 }

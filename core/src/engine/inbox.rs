@@ -31,7 +31,7 @@ use crate::{
     error::Error,
     id::MessageRef,
     message::{
-        ANSWER, Direction, Priority, Proof, RECALL, receipts,
+        ANSWER, Direction, Priority, Proof, RECALL, notice, receipts,
         rows::{self, Facts, NewMessage},
     },
     session::{
@@ -474,11 +474,12 @@ fn keep(
         return Ok(());
     }
     if incoming {
-        step.emit(&Event::MessageArrived {
+        let cursor = step.announce(&Event::MessageArrived {
             message: reference,
             conversation: conversation_id,
             tier: priority.into(),
         })?;
+        notice::arrived(step.connection, message, cursor.0)?;
     }
     // Answers may have overtaken it.
     answering::settle(step, reference, conversation_id)

@@ -185,6 +185,11 @@ impl Step<'_> {
     }
 
     pub(crate) fn emit(&mut self, event: &event::Event) -> Result<(), Error> {
+        self.announce(event).map(drop)
+    }
+
+    /// [`Step::emit`], answering the event's place.
+    pub(crate) fn announce(&mut self, event: &event::Event) -> Result<event::EventCursor, Error> {
         self.memory.changed.events = true;
         Ok(event::emit(self.connection, self.now(), event)?)
     }

@@ -53,6 +53,7 @@ points! {
         Withdrawn => "wardline::withdrawn::before_commit", "wardline::withdrawn::after_commit";
         Draft => "wardline::draft::before_commit", "wardline::draft::after_commit";
         Read => "wardline::read::before_commit", "wardline::read::after_commit";
+        Shown => "wardline::shown::before_commit", "wardline::shown::after_commit";
         Confirm => "wardline::confirm::before_commit", "wardline::confirm::after_commit";
         Checkpoint => "wardline::checkpoint::before_commit", "wardline::checkpoint::after_commit";
         Head => "wardline::head::before_commit", "wardline::head::after_commit";

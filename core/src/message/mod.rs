@@ -1,12 +1,14 @@
 //! Messages: what is written, what becomes of it, how it is read back.
 //!
-//! [`answer`] is what people say to a message that asks for it. [`lifecycle`] is the one table of what can happen on the way to a device; [`rows`] writes messages
-//! and their recipients; [`timeline`] reads them, page by page, and [`list`] the conversations they are
-//! in; [`recall`] takes messages back; [`receipts`] queues what this device owes to authors.
+//! [`lifecycle`] is the one table of what can happen on the way to a device, and [`answer`] what people say to
+//! a message that asks for it; [`rows`] writes messages and their recipients; [`timeline`] reads them, page by page, and [`list`] the conversations they are
+//! in; [`recall`] takes messages back; [`receipts`] queues what this device owes to authors; [`notice`] keeps
+//! what nobody was told of yet.
 
 pub(crate) mod answer;
 pub(crate) mod lifecycle;
 pub(crate) mod list;
+pub(crate) mod notice;
 pub(crate) mod recall;
 pub(crate) mod receipts;
 pub(crate) mod rows;
@@ -15,6 +17,7 @@ pub(crate) mod timeline;
 pub use answer::{Answer, OpenItems, StandingAnswer, Verdict};
 pub use lifecycle::{DeliveryState, FailureCause};
 pub use list::{Conversation, ConversationPage, NewestMessage};
+pub use notice::{Notice, NoticeSender};
 pub use recall::{RecallOutcome, Recalled};
 pub use timeline::{Asked, Cursor, DeviceDelivery, Message, Page, PersonDelivery};
 

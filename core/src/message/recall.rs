@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use wardline_org::{DeviceId, Timestamp, UserId};
 use wardline_proto::v1;
 
-use super::{Direction, Proof};
+use super::{Direction, Proof, notice};
 use crate::{
     id::{MessageId, MessageRef},
     store::StoreError,
@@ -281,6 +281,7 @@ pub(crate) fn bury(
             )?
             .execute(params![subject.conversation])?;
     }
+    notice::opened(connection, subject.sequence)?;
     to_purge(connection, subject.sequence, &subject.body)?;
     bury_answers(connection, subject.reference)
 }

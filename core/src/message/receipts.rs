@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use wardline_org::{DeviceId, Timestamp, UserId};
 use wardline_proto::v1;
 
-use super::Direction;
+use super::{Direction, notice};
 use crate::{
     id::{MessageId, MessageRef},
     store::StoreError,
@@ -176,7 +176,7 @@ fn set_read(
     connection
         .prepare_cached("UPDATE conversation SET unread = unread - 1 WHERE id = ?1 AND unread > 0")?
         .execute(params![conversation])?;
-    Ok(())
+    notice::opened(connection, sequence)
 }
 
 /// Bounds the size of a sealed batch; the rest goes into the next.

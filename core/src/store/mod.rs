@@ -44,6 +44,8 @@ struct StoreFile {
     /// Nothing once the store has ended.
     key: RwLock<Option<DatabaseKey>>,
     wiped: wipe::Watch,
+    /// How much of the file each connection keeps in memory, in KiB.
+    cache: u32,
 }
 
 impl<C: Companion> Store<C> {
@@ -51,11 +53,22 @@ impl<C: Companion> Store<C> {
     ///
     /// Blocks on the disk; never call it on an async runtime's thread.
     pub(crate) fn open(folder: &Path, key: DatabaseKey, companion: C) -> Result<Self, StoreError> {
+        Self::open_caching(folder, key, companion, CACHE)
+    }
+
+    /// [`Store::open`], with so many KiB of the file kept in memory by each connection.
+    pub(crate) fn open_caching(
+        folder: &Path,
+        key: DatabaseKey,
+        companion: C,
+        cache: u32,
+    ) -> Result<Self, StoreError> {
         let file = Arc::new(StoreFile {
             path: folder.join(FILE_NAME),
             lock: FileLock::new(folder.join(LOCK_NAME)),
             key: RwLock::new(Some(key)),
             wiped: wipe::Watch::over(folder),
+            cache,
         });
         // Opened here first, so that a refusal keeps its own type.
         file.open_writer()?;
@@ -269,7 +282,10 @@ impl StoreFile {
     fn open(&self, flags: OpenFlags) -> Result<Connection, StoreError> {
         let key = self.key.read().unwrap_or_else(PoisonError::into_inner);
         let key = key.as_ref().ok_or(StoreError::Wiped)?;
-        cipher::open(&self.path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX, key)
+        let connection = cipher::open(&self.path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX, key)?;
+        // A negative number is KiB, a positive one pages.
+        connection.pragma_update(None, "cache_size", -i64::from(self.cache))?;
+        Ok(connection)
     }
 
     fn rekey<E: From<StoreError>>(
@@ -318,6 +334,8 @@ pub(crate) fn in_memory() -> Result<Connection, StoreError> {
 
 const FILE_NAME: &str = "store.db";
 const LOCK_NAME: &str = "store.lock";
+/// What SQLite keeps by itself, in KiB.
+pub(crate) const CACHE: u32 = 2000;
 /// Enough for every statement the engine uses.
 const STATEMENTS: usize = 128;
 
@@ -337,6 +355,7 @@ pub(crate) mod tests_support {
             lock: FileLock::new(folder.join(LOCK_NAME)),
             key: RwLock::new(Some(key)),
             wiped: wipe::Watch::over(folder),
+            cache: CACHE,
         };
         #[allow(clippy::unwrap_used)]
         file.open_writer().unwrap()

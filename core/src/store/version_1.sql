@@ -239,6 +239,14 @@ CREATE TABLE event (
     payload BLOB NOT NULL
 ) STRICT;
 
+-- Messages that came and that nobody was told of yet. Gone once a notification of it was shown, it was
+-- read, or the app has confirmed the event that announced it (`event`).
+CREATE TABLE notice (
+    message INTEGER PRIMARY KEY REFERENCES message (sequence) ON DELETE CASCADE,
+    event INTEGER NOT NULL
+) STRICT;
+CREATE INDEX notice_by_event ON notice (event);
+
 -- Hash-chained; never a text, never deleted here.
 CREATE TABLE audit (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -1,10 +1,10 @@
 //! The process that is a device: it does what it is told and says what it sees.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::task::JoinSet;
 use wardline::{
-    Client, DeliveryState, Direction, Draft, Error, Event, EventCursor, Message, MessageId,
+    Client, DeliveryState, Direction, Draft, Error, Event, EventCursor, Inbox, Message, MessageId,
     OpenItems, Recipient, Verdict, vault::Passphrase,
 };
 use wardline_proto::v1;
@@ -14,7 +14,7 @@ use super::{
     orders::{Order, Report, Seen, To, orders, panic_at, say, stop_at},
 };
 use crate::{
-    Faults, team,
+    Faults, Memory, team,
     ward::{passphrase, user},
 };
 
@@ -26,6 +26,7 @@ pub async fn run(site: Site, name: String) {
         name,
         faults,
         client: None,
+        memory: None,
     };
     let mut orders = orders();
     while let Some(order) = orders.recv().await {
@@ -41,6 +42,7 @@ struct Device {
     name: String,
     faults: Arc<Faults>,
     client: Option<Client>,
+    memory: Option<Memory>,
 }
 
 impl Device {
@@ -96,6 +98,9 @@ impl Device {
             Order::Events => {
                 events(self.client(), EventCursor::default()).await?;
             }
+            Order::CountMemory => self.memory = Some(Memory::count()),
+            Order::Memory => say(&Report::Memory(self.memory.as_ref().unwrap().peak())),
+            Order::Notify => self.notify().await?,
             Order::Look(at) => say(&Report::Seen(self.look(&at).await?)),
             Order::Sweep => panic!("a device does not sweep"),
         }
@@ -114,6 +119,22 @@ impl Device {
     async fn open(&mut self) -> Result<(), Error> {
         self.client = Some(Client::open(self.config()).await?);
         Ok(())
+    }
+
+    async fn notify(&self) -> Result<(), Error> {
+        let inbox = Inbox::open(self.config()).await?;
+        let collected = inbox.collect(PATIENCE).await?;
+        if let Some(error) = collected.failure {
+            return Err(error);
+        }
+        let shown = collected.notices.iter().map(|notice| notice.reference);
+        let shown: Vec<_> = shown.collect();
+        for message in &shown {
+            let message = message.id.to_string();
+            say(&Report::Noticed { message });
+        }
+        inbox.shown(shown).await?;
+        inbox.close().await
     }
 
     async fn enroll(&mut self, person: &str, ticket: &str) -> Result<(), Error> {
@@ -238,5 +259,7 @@ fn recipient(to: &To) -> Recipient {
     }
 }
 
+/// More than any round takes.
+const PATIENCE: Duration = Duration::from_secs(60);
 const EVENTS: u32 = 200;
 const EVERYTHING: u32 = 1_000_000;

@@ -58,6 +58,12 @@ pub enum Order {
     Draft(To),
     /// Do once what an app does with its events: tell of them, mark what arrived as read, confirm.
     Events,
+    /// Do what a process does that shows notifications, beside whatever is open: collect, show each, note that.
+    Notify,
+    /// Count from here how much memory it takes.
+    CountMemory,
+    /// Say how much it took at the most since then.
+    Memory,
     /// Look at everything these conversations show.
     Look(Vec<To>),
 }
@@ -91,6 +97,13 @@ pub enum Report {
     Arrived {
         /// The event's place in the stream.
         cursor: u64,
+        /// The message.
+        message: String,
+    },
+    /// It took so much anonymous memory at the most, in KiB.
+    Memory(u64),
+    /// A notification of a message was shown.
+    Noticed {
         /// The message.
         message: String,
     },

@@ -180,6 +180,7 @@ impl Part {
             Report::Failed(code) => panic!("{}: {code}", self.person),
             Report::Done => {}
             Report::Seen(_) | Report::Reached(_) => unreachable!(),
+            Report::Noticed { .. } | Report::Memory(_) => unreachable!(),
         }
     }
 

@@ -7,6 +7,8 @@
 mod gadget;
 mod keys;
 mod kill;
+mod memory;
+mod notices;
 mod plays;
 mod points;
 mod poison;

@@ -138,6 +138,9 @@ impl Ward<'_> {
         if point.contains("head_refused") {
             orders.push((Order::SyncDeceived, "WL-DIRECTORY-REFUSED"));
         }
+        if point.contains("shown") {
+            orders.push((Order::Notify, DONE));
+        }
         orders.push((Order::Sync, DONE));
         if point.contains("unlock_failed") {
             orders.push((Order::UnlockWrongly, "WL-VAULT-PASSPHRASE"));

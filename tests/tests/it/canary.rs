@@ -8,12 +8,13 @@ use std::{
     io,
     process::Command,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use tracing_subscriber::fmt::MakeWriter;
 use wardline::{
-    Client, Draft, Error, EventCursor, Patient, PatientIdentifier, Priority, Recipient, testing,
-    vault::Passphrase,
+    Client, Draft, Error, EventCursor, Inbox, Patient, PatientIdentifier, Priority, Recipient,
+    testing, vault::Passphrase,
 };
 use wardline_org::{
     Transport,
@@ -165,6 +166,18 @@ async fn a_day_at_the_ward(log: &Log) {
         }
     }
     nurse.sync_once().await.unwrap();
+
+    // Notifications, from a second handle.
+    let config = ward.config(
+        &ward.folder().join("doctor"),
+        Arc::clone(&line) as Arc<dyn Transport>,
+    );
+    let inbox = Inbox::open(config).await.unwrap();
+    let collected = inbox.collect(Duration::from_secs(60)).await.unwrap();
+    assert_eq!(collected.notices.len(), 2);
+    shown.debug(&inbox);
+    shown.debug(&collected);
+    inbox.close().await.unwrap();
 
     // Reading, following, searching.
     let with_nurse = doctor.conversation(&Recipient::Person("NS-1".parse().unwrap()));

@@ -10,6 +10,7 @@ mod delivery;
 mod directory;
 mod failures;
 mod fuzz;
+mod inbox;
 mod keyless;
 mod network;
 mod push;

@@ -11,7 +11,7 @@ use std::{
 };
 
 use tokio::runtime::Runtime;
-use wardline::{Client, DeliveryState, Recipient, vault::Passphrase};
+use wardline::{Client, DeliveryState, Inbox, Recipient, vault::Passphrase};
 use wardline_org::{
     Transport, TransportError,
     http::{HttpOptions, HttpTransport},
@@ -165,6 +165,24 @@ fn every_method_may_be_awaited_on_no_runtime() {
 }
 
 /// Sockets are tokio's: the built-in transport needs it, and the client lends it what it has.
+#[test]
+fn an_inbox_needs_a_timer_and_says_so() {
+    let relays = runtime();
+    let mut ward = relays.block_on(Ward::open(&["NS-1"]));
+    let nurse = relays.block_on(ward.phone("NS-1"));
+    let inbox = |runtime| {
+        let line = Arc::clone(&nurse.faults);
+        let mut config = ward.config(&nurse.folder, line);
+        config.runtime = runtime;
+        wait(Inbox::open(config)).unwrap()
+    };
+    let refused = wait(inbox(None).collect(Duration::from_secs(60)));
+    assert_eq!(refused.unwrap_err().code(), "WL-NO-RUNTIME");
+    let inbox = inbox(Some(relays.handle().clone()));
+    let collected = wait(inbox.collect(Duration::from_secs(60))).unwrap();
+    assert!(collected.complete, "{:?}", collected.failure);
+}
+
 #[test]
 fn the_built_in_transport_is_used_from_no_runtime() {
     let relays = runtime();

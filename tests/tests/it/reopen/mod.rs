@@ -41,6 +41,7 @@ mod cases {
         way_out::idempotency: an_idempotency_key_is_remembered;
         way_in::mailbox: the_mailbox_is_read_from_where_it_was_left;
         way_in::message: messages_are_as_they_were;
+        way_in::notice: what_nobody_was_told_of_is_noticed_later;
         way_in::opened_envelope: an_envelope_that_was_opened_is_known;
         way_out::outbox: what_waits_to_be_sealed_leaves_and_arrives;
         way_in::purge: what_was_taken_back_is_purged_after_the_unlock;

@@ -143,6 +143,26 @@ pub(super) async fn base_key(table: &str) {
     );
 }
 
+pub(super) async fn notice(table: &str) {
+    let Pair {
+        ward,
+        nurse,
+        doctor,
+        ..
+    } = pair().await;
+    let message = nurse.say(to(&doctor), &text(1)).await;
+    settle(&[&nurse, &doctor], 1).await;
+    let doctor = cold(&ward, doctor, table).await;
+    let inbox = ward.inbox(&doctor).await.unwrap();
+    let collected = inbox.collect(Duration::from_secs(60)).await.unwrap();
+    let noticed = collected.notices.iter().map(|notice| notice.reference);
+    let noticed: Vec<_> = noticed.collect();
+    assert!(noticed.contains(&nurse.reference(message)), "{noticed:?}");
+    inbox.shown(noticed).await.unwrap();
+    let doctor = ward.reopen(doctor).await;
+    assert!(rows(&doctor, table).await.is_empty());
+}
+
 pub(super) async fn control(table: &str) {
     let Pair {
         mut ward,
