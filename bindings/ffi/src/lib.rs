@@ -10,6 +10,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`client`], [`timeline`], [`conversation`] | a device: send, read, lock, follow |
+//! | [`inbox`] | a device that shows notifications and cannot read |
 //! | [`draft`], [`message`], [`event`] | plain data that goes in and comes out |
 //! | [`error`] | one error type with codes, parameters, and what helps |
 //! | [`host`] | what the host brings: transport, key store, log |
@@ -41,6 +42,7 @@ pub mod error;
 pub mod event;
 pub mod host;
 mod ids;
+pub mod inbox;
 pub mod message;
 pub mod runtime;
 pub mod secret;

@@ -48,6 +48,26 @@ async def test_a_critical_result_is_delivered_and_read_on_every_device_once(ward
     await ward.assert_nothing_leaked()
 
 
+# scenario: notification
+async def test_a_notification_says_that_something_came_and_the_app_shows_it_once(ward: Ward) -> None:
+    doctor, nurse = await ward.device("Dr. Gupta"), await ward.device("Nurse Okafor")
+    nurse.lock()
+    nurse.network.cut()
+    message = await doctor.send(nurse, "K 6.6 mmol/L", priority="stat")
+    await ward.at_rest()
+    nurse.network.mend()
+    async with await nurse.inbox() as inbox:
+        [notice] = (await inbox.collect(within=timedelta(seconds=60))).notices
+        assert (notice.reference, notice.tier) == (message.reference, Priority.STAT)
+        assert notice.sender is None
+        await inbox.shown([notice])
+    await ward.until(nurse.delivered(message))
+    await nurse.unlock()
+    await ward.until(nurse.shows(message))
+    await ward.assert_exactly_once(message)
+    await ward.assert_nothing_leaked()
+
+
 # scenario: offline-phone
 async def test_what_is_written_without_a_network_arrives_when_there_is_one(ward: Ward) -> None:
     doctor, nurse = await ward.device("Dr. Gupta"), await ward.device("Nurse Okafor")

@@ -3,6 +3,8 @@
 //! Rules that this version does not know stay as they are when another policy is put in force. Obeying the rules
 //! is the devices' concern.
 
+use wardline_org::policy;
+
 use super::Authority;
 use crate::error::WardlineError;
 
@@ -17,6 +19,17 @@ pub struct PolicyRules {
     pub offline_limit_seconds: u32,
     /// For how long after sending an undelivered message may be sealed again; up to 30 days.
     pub reseal_window_seconds: u32,
+    /// What a notification may say where anybody can see it.
+    pub lock_screen: LockScreen,
+}
+
+/// What a notification may say where anybody can see it. Never a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Enum)]
+pub enum LockScreen {
+    /// That there is a message, and how urgent it is.
+    Tier,
+    /// Also who wrote it.
+    Sender,
 }
 
 #[uniffi::export]
@@ -30,6 +43,10 @@ impl Authority {
                 head_refresh_seconds: policy.head_refresh_seconds,
                 offline_limit_seconds: policy.offline_limit_seconds,
                 reseal_window_seconds: policy.reseal_window_seconds,
+                lock_screen: match policy.lock_screen {
+                    policy::LockScreen::Tier => LockScreen::Tier,
+                    policy::LockScreen::Sender => LockScreen::Sender,
+                },
             })
         })
         .await
@@ -44,6 +61,10 @@ impl Authority {
             policy.head_refresh_seconds = rules.head_refresh_seconds;
             policy.offline_limit_seconds = rules.offline_limit_seconds;
             policy.reseal_window_seconds = rules.reseal_window_seconds;
+            policy.lock_screen = match rules.lock_screen {
+                LockScreen::Tier => policy::LockScreen::Tier,
+                LockScreen::Sender => policy::LockScreen::Sender,
+            };
             authority.set_policy(&policy)?;
             Ok(policy.version)
         })

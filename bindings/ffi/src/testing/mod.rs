@@ -20,6 +20,7 @@ use crate::{
     client::{Client, config::ClientConfig},
     error::WardlineError,
     host::{key_store::KeyStore, transport::Transport},
+    inbox::Inbox,
     secret::Passphrase,
 };
 
@@ -55,6 +56,20 @@ impl Client {
     ) -> Result<Arc<Self>, WardlineError> {
         let (config, host) = config.build(transport, key_store, Some(clock.core()))?;
         Self::open_with(config, host).await
+    }
+}
+
+#[uniffi::export]
+impl Inbox {
+    /// `open` with a clock that is set by hand.
+    #[uniffi::constructor]
+    pub async fn open_at(
+        config: ClientConfig,
+        transport: Arc<dyn Transport>,
+        key_store: Arc<dyn KeyStore>,
+        clock: Arc<TestClock>,
+    ) -> Result<Arc<Self>, WardlineError> {
+        Self::open_by(config, transport, key_store, Some(clock.core())).await
     }
 }
 

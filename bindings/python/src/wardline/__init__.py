@@ -75,6 +75,7 @@ from .host import (
     file_key_store,
     http_transport,
 )
+from .inbox import Collected, Inbox, Notice, NoticeSender
 from .logs import log_to
 from .model import (
     Conversation,
@@ -108,6 +109,7 @@ __all__ = [
     "AuthorityError",
     "Client",
     "ClosedError",
+    "Collected",
     "Config",
     "Conversation",
     "ConversationListChange",
@@ -127,6 +129,7 @@ __all__ = [
     "Event",
     "FailureCause",
     "ForkedError",
+    "Inbox",
     "Interrupted",
     "KeyPurpose",
     "KeyStore",
@@ -140,6 +143,8 @@ __all__ = [
     "NetworkError",
     "NewestMessage",
     "NotFoundError",
+    "Notice",
+    "NoticeSender",
     "Page",
     "Passphrase",
     "PassphraseCost",

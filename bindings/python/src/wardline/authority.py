@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import abc
 import asyncio
+import enum
 import os
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
@@ -109,6 +110,15 @@ class RoleLine:
     custodian: str | None = None
 
 
+class LockScreen(enum.Enum):
+    """What a notification may say where anybody can see it. Never a text."""
+
+    #: That there is a message, and how urgent it is.
+    TIER = "tier"
+    #: Also who wrote it.
+    SENDER = "sender"
+
+
 @dataclass(frozen=True, slots=True)
 class PolicyRules:
     """What an organization allows and demands; change it with :func:`dataclasses.replace`."""
@@ -121,6 +131,8 @@ class PolicyRules:
     offline_limit: timedelta
     #: For how long after sending an undelivered message may be sealed again.
     reseal_window: timedelta
+    #: What a notification may say where anybody can see it.
+    lock_screen: LockScreen = LockScreen.TIER
 
 
 @dataclass(frozen=True, slots=True)
@@ -403,6 +415,7 @@ class Authority:
             timedelta(seconds=rules.head_refresh_seconds),
             timedelta(seconds=rules.offline_limit_seconds),
             timedelta(seconds=rules.reseal_window_seconds),
+            LockScreen(rules.lock_screen.name.lower()),
         )
 
     async def set_policy(self, rules: PolicyRules) -> int:
@@ -413,6 +426,7 @@ class Authority:
             head_refresh_seconds=round(rules.head_refresh.total_seconds()),
             offline_limit_seconds=round(rules.offline_limit.total_seconds()),
             reseal_window_seconds=round(rules.reseal_window.total_seconds()),
+            lock_screen=native.LockScreen[rules.lock_screen.name],
         )
         return int(await run(lambda: self._native.set_policy(record)))
 

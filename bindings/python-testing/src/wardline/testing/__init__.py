@@ -11,10 +11,21 @@ With pytest, take the fixture ``ward``; it comes with the package, which no app 
         await ward.assert_nothing_leaked()
 
 Without pytest, ``async with Ward.open(folder) as ward``. The parts alone are :class:`Relay`,
-:class:`Clock`, :class:`FaultyNetwork`, :func:`found`, :func:`enroll` and :func:`open_client`.
+:class:`Clock`, :class:`FaultyNetwork`, :func:`found`, :func:`enroll`,
+:func:`open_client` and :func:`open_inbox`.
 """
 
-from .box import Clock, FaultPlan, FaultyNetwork, Relay, WakeUp, enroll, found, open_client
+from .box import (
+    Clock,
+    FaultPlan,
+    FaultyNetwork,
+    Relay,
+    WakeUp,
+    enroll,
+    found,
+    open_client,
+    open_inbox,
+)
 from .condition import Condition
 from .device import Device, Participant, Sent
 from .invitation import Invitation
@@ -41,4 +52,5 @@ __all__ = [
     "enroll",
     "found",
     "open_client",
+    "open_inbox",
 ]

@@ -16,6 +16,7 @@ from wardline.authority import Authority, AuthoritySecrets
 from wardline.client import Client, Opening
 from wardline.config import Config, native_config
 from wardline.host import BuiltInTransport, Transport, native_key_store, native_transport
+from wardline.inbox import Inbox
 from wardline.secrets import Passphrase
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -207,3 +208,11 @@ def open_client(config: Config, *, clock: Clock) -> Opening:
         return Client(await run(lambda: native.Client.open_at(record, transport, keys, hands)))
 
     return Opening(start)
+
+
+async def open_inbox(config: Config, *, clock: Clock) -> Inbox:
+    """:meth:`Inbox.open` with a clock that is set by hand."""
+    record, hands = native_config(config), clock._native
+    transport = native_transport(config.transport)
+    keys = native_key_store(config.key_store)
+    return Inbox(await run(lambda: native.Inbox.open_at(record, transport, keys, hands)))

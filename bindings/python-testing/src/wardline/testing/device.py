@@ -16,6 +16,7 @@ from wardline.client import Client
 from wardline.config import Config
 from wardline.errors import LockedError
 from wardline.host import KeyStore
+from wardline.inbox import Inbox
 from wardline.model import (
     DeliveryState,
     DeviceDelivery,
@@ -29,7 +30,7 @@ from wardline.model import (
 )
 from wardline.secrets import Passphrase
 
-from .box import open_client
+from .box import open_client, open_inbox
 from .condition import Condition
 from .network import Network
 
@@ -271,6 +272,11 @@ class Device(Participant):
         self._note("is opened again, locked")
         if unlock:
             await self.unlock()
+
+    async def inbox(self) -> Inbox:
+        """What a process holds that shows notifications, on the same disk, whether this device runs or not:
+        ``async with await nurse.inbox() as inbox: await inbox.collect(within=...)``."""
+        return await open_inbox(self.config, clock=self._ward.clock)
 
     def _mine(self, delivery: PersonDelivery) -> DeviceDelivery | PersonDelivery | None:
         return next((one for one in delivery.devices if one.device == self.id), None)
