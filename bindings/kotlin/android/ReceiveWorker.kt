@@ -15,23 +15,24 @@ import androidx.work.OneTimeWorkRequestBuilder
 import androidx.work.OutOfQuotaPolicy
 import androidx.work.WorkManager
 import androidx.work.WorkerParameters
-import dev.wardline.Client
-import dev.wardline.MessageArrived
+import dev.wardline.Inbox
 import dev.wardline.WardlineException
+import java.time.Duration
 import java.util.concurrent.TimeUnit
 
-/** One round with the relay: what waits comes in, what was written leaves, receipts go out. The client stays locked. */
+/** Takes what waits, confirms it, and notifies. It has the inbox key alone and cannot read. */
 class ReceiveWorker(context: Context, parameters: WorkerParameters) : CoroutineWorker(context, parameters) {
     override suspend fun doWork(): Result = try {
-        // A second client on the folder is fine: the app in the foreground and this worker share the store.
-        Client.open((applicationContext as WardApp).config).use { client ->
-            client.syncOnce()
-            // Read, not confirmed: the app itself deals with them when it opens.
-            for (event in client.eventsFrom()) {
-                if (event is MessageArrived) notifyOf(event.tier)
+        // Beside the app's client on the same folder, which may be open or not.
+        Inbox.open((applicationContext as WardApp).config).use { inbox ->
+            val collected = inbox.collect(Duration.ofSeconds(30))
+            for (notice in collected.notices) {
+                // The reference is the notification's tag: one that is shown again replaces itself.
+                notifyOf(notice.reference, notice.tier, notice.sender?.displayName)
             }
+            inbox.shown(collected.notices.map { it.reference })
+            if (collected.complete) Result.success() else Result.retry()
         }
-        Result.success()
     } catch (error: WardlineException) {
         if (error.retryable) Result.retry() else Result.failure()
     }

@@ -3,6 +3,7 @@
  */
 package dev.wardline.internal
 
+import dev.wardline.Collected
 import dev.wardline.Config
 import dev.wardline.Conversation
 import dev.wardline.ConversationListChange
@@ -23,6 +24,8 @@ import dev.wardline.Message
 import dev.wardline.MessageArrived
 import dev.wardline.MessageSent
 import dev.wardline.NewestMessage
+import dev.wardline.Notice
+import dev.wardline.NoticeSender
 import dev.wardline.Patient
 import dev.wardline.PatientIdentifier
 import dev.wardline.PendingRequest
@@ -41,6 +44,7 @@ import dev.wardline.UnknownEvent
 import java.time.Duration
 import java.time.Instant
 import dev.wardline.ffi.ClientConfig as NativeConfig
+import dev.wardline.ffi.Collected as NativeCollected
 import dev.wardline.ffi.Conversation as NativeConversation
 import dev.wardline.ffi.ConversationListChange as NativeListChange
 import dev.wardline.ffi.ConversationListSnapshot as NativeListSnapshot
@@ -196,6 +200,14 @@ internal fun event(native: NativeDelivered): Event {
         is NativeEvent.DeviceRevoked -> DeviceRevoked(cursor, at)
         is NativeEvent.Unknown -> UnknownEvent(cursor, at)
     }
+}
+
+internal fun collected(native: NativeCollected): Collected {
+    val notices = native.notices.map {
+        val sender = it.sender?.let { sender -> NoticeSender(sender.user, sender.displayName) }
+        Notice(it.reference, priority(it.tier), time(it.arrivedAtMs), it.conversation, sender)
+    }
+    return Collected(notices, native.complete, native.failure)
 }
 
 internal fun time(millis: Long): Instant = Instant.ofEpochMilli(millis)
