@@ -57,8 +57,9 @@ pub struct Policy {
     /// they count as urgent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stat_roles: Vec<String>,
-    /// What a notification may say where anybody can see it.
-    #[serde(default)]
+    /// What a notification may say where anybody can see it. Not written where it is the least, so that a
+    /// policy from before there was this rule is written as it was.
+    #[serde(default, skip_serializing_if = "LockScreen::is_least")]
     pub lock_screen: LockScreen,
     /// Rules of a later version.
     #[serde(flatten)]
@@ -162,6 +163,16 @@ pub enum LockScreen {
     Tier,
     /// Also who wrote it, and which messages are of one conversation.
     Sender,
+}
+
+impl LockScreen {
+    #[allow(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde asks with a reference"
+    )]
+    fn is_least(&self) -> bool {
+        *self == Self::Tier
+    }
 }
 
 /// Fails closed: whatever is not one of the words, in a later version's policy say, allows the least.
