@@ -13,7 +13,7 @@ use wardline_org::{
 
 use crate::{
     store::{StoreError, search::SearchError},
-    vault::{BodyError, VaultError},
+    vault::{BodyError, KeyStoreError, VaultError},
 };
 
 /// Any error of Wardline.
@@ -148,6 +148,10 @@ impl Error {
             Self::Vault(error) => error.code(),
             Self::Body(error) => error.code(),
             Self::Search => "WL-SEARCH-INTERNAL",
+            // A proxy's answer, say. A code is never empty.
+            Self::Call(CallError::Refused(refusal)) if refusal.code.as_str().is_empty() => {
+                "WL-RELAY-NO-CODE"
+            }
             Self::Call(CallError::Refused(refusal)) => {
                 return refusal.code.as_str().to_owned();
             }
@@ -190,6 +194,8 @@ impl Error {
     /// What a person or the app can do about it.
     pub fn recovery(&self) -> Recovery {
         match self {
+            // Somebody has to do something before trying again makes sense.
+            Self::Vault(VaultError::DiskFull) => Recovery::FreeSpace,
             _ if self.retryable() => Recovery::Retry,
             Self::Send(SendError::NoSuchRecipient | SendError::OnlySelf) => {
                 Recovery::ChooseAnotherRecipient
@@ -197,7 +203,12 @@ impl Error {
             Self::Send(_) => Recovery::ChangeTheMessage,
             Self::Locked => Recovery::Unlock,
             Self::NotEnrolled => Recovery::Enroll,
-            Self::Store(StoreError::Newer { .. }) => Recovery::UpdateTheApp,
+            Self::Vault(error) => at_rest(error),
+            Self::Body(BodyError::UnknownForm { .. }) | Self::Store(StoreError::Newer { .. }) => {
+                Recovery::UpdateTheApp
+            }
+            Self::Body(BodyError::Vault(error)) => at_rest(error),
+            Self::Store(StoreError::WrongKey | StoreError::Damaged { .. }) => Recovery::Enroll,
             Self::Store(StoreError::Sqlite(wardline_sqlite::Error::DiskFull)) => {
                 Recovery::FreeSpace
             }
@@ -209,6 +220,21 @@ impl Error {
             }
             _ => Recovery::AskTheDeveloper,
         }
+    }
+}
+
+/// What helps when the keys at rest refuse for good.
+fn at_rest(error: &VaultError) -> Recovery {
+    match error {
+        VaultError::EmptyPassphrase
+        | VaultError::WrongPassphrase { .. }
+        | VaultError::PresenceOff
+        | VaultError::KeyStore(KeyStoreError::Refused) => Recovery::Unlock,
+        VaultError::Damaged
+        | VaultError::Tampered
+        | VaultError::KeyStore(KeyStoreError::NotMine) => Recovery::Enroll,
+        VaultError::Newer { .. } => Recovery::UpdateTheApp,
+        _ => Recovery::AskTheDeveloper,
     }
 }
 
@@ -300,5 +326,39 @@ impl From<wardline_org::RandomUnavailable> for Error {
 impl From<getrandom::Error> for Error {
     fn from(_: getrandom::Error) -> Self {
         Self::NoRandomness
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_mistyped_is_asked_again_and_who_lost_the_keys_enrolls() {
+        for (error, helps) in [
+            (
+                VaultError::WrongPassphrase { attempts: 2 },
+                Recovery::Unlock,
+            ),
+            (VaultError::PresenceOff, Recovery::Unlock),
+            (KeyStoreError::NotMine.into(), Recovery::Enroll),
+            (VaultError::Tampered, Recovery::Enroll),
+            (VaultError::Newer { found: 9 }, Recovery::UpdateTheApp),
+            (VaultError::DiskFull, Recovery::FreeSpace),
+            (VaultError::Changed, Recovery::Retry),
+        ] {
+            assert_eq!(Error::from(error).recovery(), helps, "{error:?}");
+        }
+        let newer = BodyError::UnknownForm { form: 9 };
+        assert_eq!(Error::from(newer).recovery(), Recovery::UpdateTheApp);
+        let damaged = StoreError::Damaged { what: "a row" };
+        assert_eq!(Error::from(damaged).recovery(), Recovery::Enroll);
+    }
+
+    #[test]
+    fn a_refusal_without_a_code_still_has_one() {
+        let refusal = wardline_org::Refusal::new(RelayCode::Other(String::new()));
+        let error = Error::from(CallError::from(refusal));
+        assert_eq!(error.code(), "WL-RELAY-NO-CODE");
     }
 }

@@ -178,7 +178,8 @@ impl CallError {
         match self {
             Self::Transport(error) => error.retryable(),
             Self::Refused(refusal) => refusal.retryable(),
-            Self::BadAnswer | Self::Random(_) => false,
+            Self::BadAnswer => false,
+            Self::Random(_) => true,
         }
     }
 

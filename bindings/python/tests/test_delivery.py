@@ -152,7 +152,7 @@ async def test_another_key_does_not_open_the_store(ward: Ward) -> None:
     with pytest.raises(KeyStoreError) as refused:
         await ward.reopen(nurse, key_store=file_key_store(ward.folder / "other.keys"))
     assert refused.value.code == "WL-VAULT-HOST-NOT-MINE"
-    assert refused.value.recovery is Recovery.ASK_THE_DEVELOPER
+    assert refused.value.recovery is Recovery.ENROLL
 
 
 async def test_a_suspended_device_answers_again_after_resume(ward: Ward) -> None:

@@ -148,7 +148,7 @@ final class DeliveryTests: WardTestCase {
         XCTAssertTrue(try Client.isEnrolled(in: nurse.configuration.folder))
         nurse.configuration.keyStore = try ward.keys("other.keys")
         let error = await refused("WL-VAULT-HOST-NOT-MINE") { try await nurse.reopen() }
-        XCTAssertEqual(error?.recovery, .askTheDeveloper)
+        XCTAssertEqual(error?.recovery, .enroll)
     }
 
     func testASuspendedDeviceAnswersAgainAfterResume() async throws {
