@@ -94,7 +94,7 @@
 //! | enroll, open, lock, send, read | [`Client`] |
 //! | be woken by a push service | [`Client::register_push`] |
 //! | show notifications from a second process | [`Inbox`] |
-//! | know what went wrong | [`Error`], and its stable codes |
+//! | know what went wrong | [`Error`], and its stable codes; [`glossary`] lists them |
 //! | keep keys at rest on a platform | [`vault`] |
 //! | run the other side | the crates `wardline-org` (authority) and `wardline-relay` |
 
@@ -105,6 +105,7 @@ mod conversation;
 mod directory;
 mod engine;
 mod error;
+pub mod glossary;
 mod id;
 mod message;
 mod policy;

@@ -6,6 +6,7 @@
 mod bindings;
 mod command;
 mod connect;
+mod glossary;
 mod house;
 mod kotlin;
 mod python;
@@ -56,6 +57,8 @@ enum Chore {
     Connect,
     /// Generate the Python, Kotlin and Swift sources, and check what a shipped library must not hold
     Bindings,
+    /// Write docs/src/errors.md: every code of every error
+    Glossary,
     /// Build the Python packages, check their types, run their tests and the example (needs Python)
     Python,
     /// Build the library for phones and compare its size with docs/size.json (takes some minutes)
@@ -121,6 +124,7 @@ fn main() -> ExitCode {
         Chore::Features => report.run("features", steps::features),
         Chore::Connect => report.run("connect", connect::check),
         Chore::Bindings => report.run("bindings", bindings::check),
+        Chore::Glossary => report.run("glossary", glossary::write),
         Chore::Python => report.run("python", python::check),
         Chore::Size => report.run("size", size::check),
         Chore::Kotlin => report.run("kotlin", || kotlin::check(false)),

@@ -12,6 +12,17 @@ use wardline::{
 };
 use wardline_org::{CallError, trust::TrustError};
 
+/// What a variant of [`WardlineError`] is about, for the glossary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Domain {
+    /// The name of the variant.
+    pub name: &'static str,
+    /// What such errors have in common.
+    pub words: &'static str,
+    /// What errors of this domain say besides code and recovery: the name, and what it is.
+    pub parameters: &'static [(&'static str, &'static str)],
+}
+
 macro_rules! errors {
     ($(
         $(#[doc = $doc:literal])+
@@ -40,6 +51,20 @@ macro_rules! errors {
         }
 
         impl WardlineError {
+            /// Every domain, in the order of the documentation.
+            pub const DOMAINS: &'static [Domain] = &[$(
+                Domain {
+                    name: stringify!($variant),
+                    words: concat!($($doc),+),
+                    parameters: &[$( (stringify!($field), concat!($($field_doc),+)) ),*],
+                },
+            )+];
+
+            /// The domain that it belongs to: the name of its variant.
+            pub fn domain(&self) -> &'static str {
+                match self { $(Self::$variant { .. } => stringify!($variant),)+ }
+            }
+
             /// The stable code.
             pub fn code(&self) -> &str {
                 match self { $(Self::$variant { code, .. })|+ => code }
@@ -281,6 +306,7 @@ impl From<Error> for WardlineError {
                     .and_then(|after| u64::try_from(after.as_millis()).ok()),
                 limit: refusal.limit,
             ),
+            Error::Call(CallError::Random(_)) => variant!(Defect, facts),
             Error::Call(_) => variant!(Network, facts),
             Error::Directory(TrustError::OlderHead { held, offered }) => {
                 variant!(Directory, facts, held: Some(held), offered: Some(offered))

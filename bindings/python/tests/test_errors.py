@@ -25,6 +25,7 @@ from wardline import (
 )
 from wardline._bridge import native
 from wardline.authority import Authority, AuthoritySecrets
+from wardline.testing import every_error
 
 
 # scenario: errors-by-cause
@@ -142,6 +143,21 @@ def test_every_domain_has_a_class_of_its_own() -> None:
     assert {member.name for member in native.Recovery} == {member.name for member in Recovery}
     for kind in errors._DOMAINS.values():
         assert issubclass(kind, WardlineError) and kind.__name__ in wardline.__all__
+
+
+def test_every_code_is_raised_as_the_glossary_says() -> None:
+    listed = {code.code: code for code in native.error_codes()}
+    raised = every_error()
+    assert [error.code for error in raised] == list(listed)
+    for error in raised:
+        code = listed[error.code]
+        assert (type(error).__name__, error.retryable, error.recovery.name) == (
+            code.python,
+            code.retryable,
+            code.recovery.name,
+        )
+    assert {code.domain for code in listed.values()} == set(errors._DOMAINS)
+    assert {error.recovery for error in raised} == set(Recovery)
 
 
 async def test_what_wardline_logs_arrives_in_pythons_logging(

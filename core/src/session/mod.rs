@@ -56,6 +56,21 @@ pub(crate) enum OpenFailure {
 }
 
 impl OpenFailure {
+    /// Each of them, for the glossary.
+    pub(crate) const ALL: [Self; 11] = [
+        Self::UnknownSender,
+        Self::Malformed,
+        Self::UnknownSuite,
+        Self::WrongIdentity,
+        Self::Undecryptable,
+        Self::Replayed,
+        Self::NotForUs,
+        Self::ContentAltered,
+        Self::BindingBroken,
+        Self::BadSignature,
+        Self::Poison,
+    ];
+
     /// A stable code for events, logs and the glossary.
     pub(crate) fn code(self) -> &'static str {
         match self {

@@ -5,12 +5,14 @@
 //! | words that promise what software cannot | [`vocabulary`] |
 //! | every dependency has its reason | [`dependencies`] |
 //! | what the documentation names as proof is there | [`cited`] |
+//! | every error code stands in the glossary | [`codes`] |
 //! | links inside the documentation lead somewhere | [`links`] |
 //! | which room may import which, and which floor of `core` | [`rooms`] |
 //! | every language shows every scenario | [`scenarios`] |
 //! | a file is one idea | here |
 
 mod cited;
+mod codes;
 mod dependencies;
 mod links;
 mod rooms;
@@ -40,6 +42,7 @@ pub(crate) fn check() -> Result<Outcome> {
     let mut findings = vocabulary::check(&sources)?;
     findings.extend(links::check(&sources));
     findings.extend(cited::check(&sources));
+    findings.extend(codes::check(&sources));
     findings.extend(scenarios::check(&sources));
     let metadata = metadata()?;
     findings.extend(dependencies::check(&sources, &metadata)?);

@@ -4,6 +4,7 @@ use wardline_org::{
     CallError,
     authority::{AuthorityError, SnapshotError},
     fhir::ExportError,
+    head::HeadError,
     publisher::PublisherError,
 };
 
@@ -23,14 +24,18 @@ impl From<AuthorityError> for WardlineError {
             AuthorityError::Unsettled => "WL-AUTHORITY-UNSETTLED",
             AuthorityError::Entry(_) => "WL-AUTHORITY-ENTRY",
             AuthorityError::Root(_) => "WL-AUTHORITY-ROOT",
-            AuthorityError::Head(_) => "WL-AUTHORITY-HEAD",
+            AuthorityError::Head(head) => return (*head).into(),
             AuthorityError::Policy(_) => "WL-AUTHORITY-POLICY",
             AuthorityError::Wipe(_) => "WL-AUTHORITY-WIPE",
-            AuthorityError::Random(_) => {
-                return refused("WL-NO-RANDOMNESS", &error, Recovery::Retry);
-            }
+            AuthorityError::Random(_) => return wardline::Error::NoRandomness.into(),
         };
         refused(code, &error, Recovery::AskTheDeveloper)
+    }
+}
+
+impl From<HeadError> for WardlineError {
+    fn from(error: HeadError) -> Self {
+        refused("WL-AUTHORITY-HEAD", &error, Recovery::AskTheAdministrator)
     }
 }
 
@@ -64,7 +69,7 @@ impl From<PublisherError> for WardlineError {
                 return wardline::Error::from(call).into();
             }
             PublisherError::Authority(authority) => return (*authority).into(),
-            PublisherError::Head(_) => ("WL-AUTHORITY-HEAD", Recovery::AskTheAdministrator),
+            PublisherError::Head(head) => return (*head).into(),
             PublisherError::Wipe(_) => ("WL-AUTHORITY-WIPE", Recovery::AskTheAdministrator),
             PublisherError::Save(_) => ("WL-AUTHORITY-SAVE", Recovery::Retry),
             PublisherError::Diverged { .. } => {

@@ -5,6 +5,7 @@
 
 mod clock;
 mod faults;
+mod glossary;
 mod relay;
 mod stopwatch;
 
@@ -13,6 +14,7 @@ use std::sync::Arc;
 pub use self::{
     clock::TestClock,
     faults::{FaultPlan, FaultyTransport, faulty_transport},
+    glossary::{ErrorCode, error_codes, raise_error},
     relay::{TestRelay, TestWakeUp},
 };
 use crate::{

@@ -55,6 +55,25 @@ final class ErrorTests: WardTestCase {
         await refused("WL-VAULT-EMPTY-PASSPHRASE") { _ = try Passphrase("") }
     }
 
+    func testEveryCodeIsThrownAsTheGlossarySays() {
+        let (thrown, expected) = (Glossary.everyError(), Glossary.expected())
+        XCTAssertEqual(thrown.count, expected.count)
+        var recoveries: Set<WardlineError.Recovery> = []
+        for (error, expected) in zip(thrown, expected) {
+            guard let error = error as? WardlineError else {
+                XCTAssertEqual(expected.cause, "\(type(of: error))", expected.code)
+                continue
+            }
+            let cause = ".\(error.cause)".prefix { $0 != "(" }
+            XCTAssertEqual(error.code, expected.code)
+            XCTAssertEqual(String(cause), expected.cause, expected.code)
+            XCTAssertEqual(error.isRetryable, expected.isRetryable, expected.code)
+            XCTAssertEqual(String(describing: error.recovery), expected.recovery, expected.code)
+            recoveries.insert(error.recovery)
+        }
+        XCTAssertEqual(recoveries, Set(WardlineError.Recovery.allCases))
+    }
+
     // scenario: revoked-device
     func testARevokedDeviceIsToldToEnrollAgain() async throws {
         let nurse = try await ward.enroll("NS-1")

@@ -13,6 +13,8 @@ With pytest, take the fixture ``ward``; it comes with the package, which no app 
 Without pytest, ``async with Ward.open(folder) as ward``. The parts alone are :class:`Relay`,
 :class:`Clock`, :class:`FaultyNetwork`, :func:`found`, :func:`enroll`,
 :func:`open_client` and :func:`open_inbox`.
+
+Whether an app has words for every error it can get, it can ask with :func:`every_error`.
 """
 
 from .box import (
@@ -28,6 +30,7 @@ from .box import (
 )
 from .condition import Condition
 from .device import Device, Participant, Sent
+from .glossary import every_error
 from .invitation import Invitation
 from .leaks import Leak
 from .network import PROFILES, Network, Profile
@@ -50,6 +53,7 @@ __all__ = [
     "WakeUp",
     "Ward",
     "enroll",
+    "every_error",
     "found",
     "open_client",
     "open_inbox",

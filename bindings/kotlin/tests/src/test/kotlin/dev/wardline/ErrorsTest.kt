@@ -6,6 +6,7 @@ package dev.wardline
 import dev.wardline.authority.Authority
 import dev.wardline.authority.AuthoritySecrets
 import dev.wardline.authority.StateStore
+import dev.wardline.testing.Glossary
 import dev.wardline.testing.TestClock
 import dev.wardline.testing.TestRelay
 import kotlinx.coroutines.runBlocking
@@ -126,6 +127,25 @@ class ErrorsTest {
         assertEquals(listOf("DR-1", "NS-1", "NS-2"), ward.authority.people())
         assertEquals("Nurse Two", ward.authority.person("NS-2")?.details?.displayName)
         assertEquals(2, ward.authority.teams().single().members.size)
+    }
+
+    @Test
+    fun `every code is thrown as the glossary says`() {
+        val listed = mutableMapOf<String, String>()
+        var names = ""
+        for (line in File("../../../docs/src/errors.md").readLines()) {
+            val cells = line.split(" | ").map { it.trim('|', ' ', '`') }
+            if (cells.size == 3 && cells[1].endsWith("Exception")) names = cells[1]
+            if (cells.size == 4 && cells[0].startsWith("WL-")) listed[cells[0]] = listOf(names, cells[2], cells[3]).toString()
+        }
+        val thrown = Glossary.everyError().associate {
+            val helps = it.recovery.name.lowercase().replace('_', ' ')
+            it.code to listOf(it.javaClass.simpleName, if (it.retryable) "yes" else "no", helps).toString()
+        }
+        assertEquals(listed, thrown)
+        assertEquals(Recovery.entries.toSet(), Glossary.everyError().map { it.recovery }.toSet())
+        val domains = Glossary.everyError().map { it.javaClass }.toSet()
+        assertEquals(WardlineException::class.java.permittedSubclasses.toSet(), domains)
     }
 
     @Test
