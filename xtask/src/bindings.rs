@@ -58,11 +58,7 @@ pub(crate) fn library(build: Build) -> Result<PathBuf> {
         "--features",
         build.features,
     ]))?;
-    let name = format!(
-        "{}wardline_ffi{}",
-        std::env::consts::DLL_PREFIX,
-        std::env::consts::DLL_SUFFIX
-    );
+    let name = file_name();
     let folder = target().join("bindings").join(build.name);
     fs::create_dir_all(&folder)?;
     let copy = folder.join(&name);
@@ -103,6 +99,12 @@ pub(crate) fn kotlin(build: Build, library: &Path) -> Result<String> {
     let [_, (language, expected), _] = LANGUAGES;
     let source = generate(build, library, language)?.join(expected);
     Ok(fs::read_to_string(source)?)
+}
+
+/// How this system calls the library.
+pub(crate) fn file_name() -> String {
+    use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
+    format!("{DLL_PREFIX}wardline_ffi{DLL_SUFFIX}")
 }
 
 pub(crate) fn contains(bytes: &[u8], word: &[u8]) -> bool {

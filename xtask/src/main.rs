@@ -9,6 +9,7 @@ mod connect;
 mod glossary;
 mod house;
 mod kotlin;
+mod package;
 mod python;
 mod report;
 mod size;
@@ -67,6 +68,10 @@ enum Chore {
     Kotlin,
     /// Build the Swift package, run its tests and the example (needs root; makes a folder of 2.6 GB)
     Swift,
+    /// Build what vendors take: wheels, jars and Swift archives with their papers (takes a quarter of an hour)
+    Package(Package),
+    /// Make the notices and lists of parts of the packages, without building them
+    Papers,
     /// Run the fuzz targets, each for a while (needs a nightly toolchain and cargo-fuzz)
     Fuzz(Fuzz),
     /// Run the benchmarks
@@ -82,6 +87,13 @@ struct Test {
     all: bool,
     /// Only tests whose name contains this, and no other step
     filter: Option<String>,
+}
+
+#[derive(Args)]
+struct Package {
+    /// Names, sizes and sums as JSON instead of a table
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Args)]
@@ -129,6 +141,8 @@ fn main() -> ExitCode {
         Chore::Size => report.run("size", size::check),
         Chore::Kotlin => report.run("kotlin", || kotlin::check(false)),
         Chore::Swift => report.run("swift", swift::check),
+        Chore::Package(Package { json }) => report.run("package", || package::run_all(json)),
+        Chore::Papers => report.run("papers", package::check),
         Chore::Fuzz(Fuzz { seconds, targets }) => {
             report.run("fuzz", || steps::fuzz(seconds, &targets));
         }

@@ -11,6 +11,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use crate::{
+    bindings,
     command::{program, root, run, target, watch},
     report::{Counts, Outcome},
     tools,
@@ -82,20 +83,20 @@ pub(crate) fn bench(arguments: &[String]) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-struct Environment(PathBuf);
+pub(crate) struct Environment(PathBuf);
 
 impl Environment {
-    fn bin(&self, name: &str) -> PathBuf {
+    pub(crate) fn bin(&self, name: &str) -> PathBuf {
         self.0.join("bin").join(name)
     }
 
-    fn tool(&self, name: &str) -> std::process::Command {
+    pub(crate) fn tool(&self, name: &str) -> std::process::Command {
         program(self.bin(name))
     }
 }
 
 /// An environment with exactly the pinned tools.
-fn environment(python: &str, name: &str) -> Result<Environment> {
+pub(crate) fn environment(python: &str, name: &str) -> Result<Environment> {
     let requirements = root().join("bindings/python/requirements-dev.txt");
     let wanted = fs::read_to_string(&requirements)?;
     let environment = Environment(target().join(name));
@@ -124,6 +125,15 @@ fn environment(python: &str, name: &str) -> Result<Environment> {
 
 /// Builds the wheel of a package and puts it into the environment.
 fn install(environment: &Environment, package: &str, profile: &str) -> Result<()> {
+    let wheel = build(environment, package, profile)?;
+    run(program(environment.bin("python"))
+        .args(["-m", "pip", "install", "--quiet", "--no-deps"])
+        .args(["--disable-pip-version-check", "--force-reinstall"])
+        .arg(wheel))
+}
+
+/// Builds the wheel of a package, and answers where it is.
+pub(crate) fn build(environment: &Environment, package: &str, profile: &str) -> Result<PathBuf> {
     let wheels = wheels(package).join(profile);
     if wheels.exists() {
         fs::remove_dir_all(&wheels)?;
@@ -135,11 +145,7 @@ fn install(environment: &Environment, package: &str, profile: &str) -> Result<()
         .arg(&wheels)
         .current_dir(root().join(package));
     run(&mut maturin)?;
-    let wheel = wheel(&wheels)?;
-    run(program(environment.bin("python"))
-        .args(["-m", "pip", "install", "--quiet", "--no-deps"])
-        .args(["--disable-pip-version-check", "--force-reinstall"])
-        .arg(wheel))
+    wheel(&wheels)
 }
 
 /// Only the package for tests may have the relay in a box.
@@ -151,8 +157,11 @@ fn holds_testing(package: &str, expected: bool) -> Result<()> {
         "_native"
     };
     let folder = target().join("python/lib");
-    let library = find(&folder, &format!("wardline/{native}/{}", library_name()))
-        .with_context(|| format!("{package} installs no native library"))?;
+    let library = find(
+        &folder,
+        &format!("wardline/{native}/{}", bindings::file_name()),
+    )
+    .with_context(|| format!("{package} installs no native library"))?;
     let bytes = fs::read(&library)?;
     let word = b"uniffi_wardline_ffi_fn_constructor_testrelay";
     let found = bytes.windows(word.len()).any(|window| window == word);
@@ -160,11 +169,6 @@ fn holds_testing(package: &str, expected: bool) -> Result<()> {
         bail!("{package}: the feature `testing` is where it must not be, or missing");
     }
     Ok(())
-}
-
-fn library_name() -> String {
-    use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
-    format!("{DLL_PREFIX}wardline_ffi{DLL_SUFFIX}")
 }
 
 fn find(folder: &Path, end: &str) -> Option<PathBuf> {
@@ -216,7 +220,7 @@ fn add(counts: &mut Counts, line: &str) {
     }
 }
 
-const PACKAGES: [&str; 2] = ["bindings/python", "bindings/python-testing"];
+pub(crate) const PACKAGES: [&str; 2] = ["bindings/python", "bindings/python-testing"];
 
 #[cfg(test)]
 mod tests {

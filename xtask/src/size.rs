@@ -15,6 +15,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::{
+    bindings,
     command::{cargo, program, read, root, run, target},
     report::{Outcome, say},
 };
@@ -48,9 +49,7 @@ pub(crate) fn phone_library() -> Result<PathBuf> {
             "LIBSQLITE3_FLAGS",
             with_ours("LIBSQLITE3_FLAGS", &SQLITE_FLAGS),
         ))?;
-    use env::consts::{DLL_PREFIX, DLL_SUFFIX};
-    let name = format!("{DLL_PREFIX}wardline_ffi{DLL_SUFFIX}");
-    Ok(target().join(PROFILE).join(name))
+    Ok(target().join(PROFILE).join(bindings::file_name()))
 }
 
 /// Cargo does not know that this file decides what OpenSSL is.

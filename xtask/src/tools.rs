@@ -11,18 +11,33 @@ use crate::{
 
 /// Makes sure that `cargo deny` answers.
 pub(crate) fn ensure_cargo_deny() -> Result<()> {
-    if answers(&["deny", "--version"]) {
+    ensure("deny", CARGO_DENY, &[])
+}
+
+/// Makes sure that `cargo about`, which collects the texts of licenses, answers.
+pub(crate) fn ensure_cargo_about() -> Result<()> {
+    ensure("about", CARGO_ABOUT, &["--features", "cli"])
+}
+
+/// Makes sure that `cargo cyclonedx`, which lists what a crate links, answers.
+pub(crate) fn ensure_cargo_cyclonedx() -> Result<()> {
+    ensure("cyclonedx", CARGO_CYCLONEDX, &[])
+}
+
+/// Makes sure that a command of cargo's answers.
+fn ensure(command: &str, version: &str, arguments: &[&str]) -> Result<()> {
+    if answers(&[command, "--version"]) {
         return Ok(());
     }
+    let name = format!("cargo-{command}");
     say(format_args!(
-        "cargo-deny is missing: installing version {CARGO_DENY} (some minutes, once)"
+        "{name} is missing: installing version {version} (some minutes, once)"
     ));
-    run(
-        cargo(["install", "--locked", "--version", CARGO_DENY, "cargo-deny"])
-            // Ours may be a shared or a short-lived one.
-            .env_remove("CARGO_TARGET_DIR"),
-    )
-    .context("install it by hand: cargo install --locked cargo-deny")
+    run(cargo(["install", "--locked", "--version", version, &name])
+        .args(arguments)
+        // Ours may be a shared or a short-lived one.
+        .env_remove("CARGO_TARGET_DIR"))
+    .with_context(|| format!("install it by hand: cargo install --locked {name}"))
 }
 
 /// A Python that can make environments and is new enough for the Connect client; `None` when there is none.
@@ -97,3 +112,5 @@ fn succeeds(command: &mut std::process::Command) -> bool {
 }
 
 const CARGO_DENY: &str = "0.20.2";
+const CARGO_ABOUT: &str = "0.9.3";
+const CARGO_CYCLONEDX: &str = "0.5.9";

@@ -27,7 +27,8 @@ pub(crate) fn check(all: bool) -> Result<Outcome> {
         }
         return Ok(Outcome::Skipped(missing.to_string()));
     }
-    prepare()?;
+    prepare(&build(), bindings::library)?;
+    prepare_phone()?;
     let undocumented = undocumented()?;
     ensure!(
         undocumented.is_empty(),
@@ -62,40 +63,42 @@ pub(crate) fn check(all: bool) -> Result<Outcome> {
     if counts.passed == 0 || (!passed && counts.failed == 0) {
         bail!("the Kotlin packages do not build, or their tests did not come to an end");
     }
-    holds_testing("wardline", LIBRARY, false)?;
-    holds_testing("wardline-testing", TESTING_LIBRARY, true)?;
+    hold_testing(&build())?;
     Ok(Outcome::Counted(counts))
 }
 
-/// Builds the native libraries and puts them, and the sources generated from them, where Maven looks.
-fn prepare() -> Result<()> {
-    let shipped = bindings::library(SHIPPED)?;
-    let bench = bindings::library(bindings::BENCH)?;
+/// Puts the native libraries, and the sources generated from them, where Maven looks below `build`.
+pub(crate) fn prepare(build: &Path, library: impl Fn(Build) -> Result<PathBuf>) -> Result<()> {
+    let shipped = library(SHIPPED)?;
     let shipped_source = bindings::kotlin(SHIPPED, &shipped)?;
-    let bench_source = bindings::kotlin(bindings::BENCH, &bench)?;
     write(
-        "generated/wardline/Generated.kt",
+        &build.join("generated/wardline/Generated.kt"),
         &sources::hidden(&shipped_source),
     )?;
+    copy(&shipped, build, "wardline", LIBRARY)?;
+    let bench = library(bindings::BENCH)?;
+    let bench_source = bindings::kotlin(bindings::BENCH, &bench)?;
     let difference = sources::difference(&shipped_source, &bench_source, TESTING_LIBRARY)?;
     write(
-        "generated/wardline-testing/GeneratedForTests.kt",
+        &build.join("generated/wardline-testing/GeneratedForTests.kt"),
         &difference,
     )?;
+    copy(&bench, build, "wardline-testing", TESTING_LIBRARY)
+}
+
+/// The sources for what phones get, which is compiled and not packaged.
+fn prepare_phone() -> Result<()> {
     let phone = bindings::library(bindings::PHONE)?;
-    let phone_source = bindings::kotlin(bindings::PHONE, &phone)?;
+    let source = bindings::kotlin(bindings::PHONE, &phone)?;
     write(
-        "generated/wardline-phone/Generated.kt",
-        &sources::hidden(&phone_source),
-    )?;
-    copy(&shipped, "wardline", LIBRARY)?;
-    copy(&bench, "wardline-testing", TESTING_LIBRARY)
+        &build().join("generated/wardline-phone/Generated.kt"),
+        &sources::hidden(&source),
+    )
 }
 
 /// Only when it is different: Maven compiles again what is newer.
-fn write(path: &str, text: &str) -> Result<()> {
-    let path = build().join(path);
-    if fs::read_to_string(&path).is_ok_and(|there| there == text) {
+fn write(path: &Path, text: &str) -> Result<()> {
+    if fs::read_to_string(path).is_ok_and(|there| there == text) {
         return Ok(());
     }
     fs::create_dir_all(path.parent().context("no folder")?)?;
@@ -103,13 +106,13 @@ fn write(path: &str, text: &str) -> Result<()> {
 }
 
 /// As small as what ships: without what only a debugger, or the generator, reads.
-fn copy(library: &Path, package: &str, name: &str) -> Result<()> {
-    let folder = build().join("native").join(package).join(platform()?);
+fn copy(library: &Path, build: &Path, package: &str, name: &str) -> Result<()> {
+    let folder = build.join("native").join(package).join(platform()?);
     fs::create_dir_all(&folder)?;
     let file = folder.join(file_name(name));
     fs::copy(library, &file)?;
     if cfg!(target_os = "linux") {
-        run(program("strip").arg("--strip-debug").arg(&file))?;
+        run(program("strip").arg("--strip-all").arg(&file))?;
     }
     Ok(())
 }
@@ -131,10 +134,16 @@ fn platform() -> Result<String> {
 }
 
 /// Only the jar for tests may have the relay in a box: neither its library nor its classes are in the other.
-fn holds_testing(package: &str, library: &str, expected: bool) -> Result<()> {
-    let name = format!("{package}-{}.jar", env!("CARGO_PKG_VERSION"));
-    let jar = build().join(package).join(name);
-    let out = build().join("unpacked").join(package);
+/// Answers where the jars were unpacked for it: a folder for each package.
+pub(crate) fn hold_testing(build: &Path) -> Result<PathBuf> {
+    holds_testing(build, "wardline", LIBRARY, false)?;
+    holds_testing(build, "wardline-testing", TESTING_LIBRARY, true)?;
+    Ok(build.join("unpacked"))
+}
+
+fn holds_testing(build: &Path, package: &str, library: &str, expected: bool) -> Result<()> {
+    let jar = jar(build, package);
+    let out = build.join("unpacked").join(package);
     if out.exists() {
         fs::remove_dir_all(&out)?;
     }
@@ -153,8 +162,14 @@ fn holds_testing(package: &str, library: &str, expected: bool) -> Result<()> {
     }
 }
 
+/// Where Maven puts the jar of a package.
+pub(crate) fn jar(build: &Path, package: &str) -> PathBuf {
+    let name = format!("{package}-{}.jar", env!("CARGO_PKG_VERSION"));
+    build.join(package).join(name)
+}
+
 /// The first file that has the relay in a box and must not, or the library when it must and has not.
-fn misplaced(folder: &Path, native: &Path, expected: bool) -> Result<Option<PathBuf>> {
+pub(crate) fn misplaced(folder: &Path, native: &Path, expected: bool) -> Result<Option<PathBuf>> {
     for file in files(folder)? {
         let bytes = fs::read(&file)?;
         for word in bindings::TESTING {
@@ -197,7 +212,7 @@ fn undocumented() -> Result<Vec<String>> {
     Ok(found)
 }
 
-fn files(folder: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_path_buf()];
     while let Some(folder) = folders.pop() {
@@ -235,7 +250,7 @@ fn build() -> PathBuf {
 }
 
 /// What the jar for apps, desktops and backends has. Phones get less: see `bindings/kotlin/ANDROID.md`.
-const SHIPPED: Build = Build {
+pub(crate) const SHIPPED: Build = Build {
     name: "jvm",
     features: "http,authority",
     has_testing: false,

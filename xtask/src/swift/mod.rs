@@ -5,8 +5,8 @@
 //!
 //! Apple's platforms are not built here: `bindings/swift/APPLE.md` says how, and that nobody did it.
 
-mod root;
-mod stage;
+pub(crate) mod root;
+pub(crate) mod stage;
 
 use anyhow::{Result, bail};
 

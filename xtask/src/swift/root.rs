@@ -18,18 +18,18 @@ use crate::{
     report::say,
 };
 
-pub(super) enum Found {
+pub(crate) enum Found {
     Root(Root),
     /// Why there is none, and what to do.
     Missing(String),
 }
 
 /// The folder.
-pub(super) struct Root(PathBuf);
+pub(crate) struct Root(PathBuf);
 
 impl Root {
     /// Where a folder of the repository is copied to: the same path, inside.
-    pub(super) fn inside(&self, folder: &str) -> PathBuf {
+    pub(crate) fn inside(&self, folder: &str) -> PathBuf {
         let path = workspace().join(folder);
         self.0.join(path.strip_prefix("/").unwrap_or(&path))
     }
@@ -37,7 +37,7 @@ impl Root {
     /// A command in a folder of the repository; the caller adds which.
     ///
     /// Swift looks itself up in `/proc`, which is mounted for this command alone: nothing is left behind.
-    pub(super) fn enter(&self, folder: &str, variables: &[(&str, &str)]) -> Command {
+    pub(crate) fn enter(&self, folder: &str, variables: &[(&str, &str)]) -> Command {
         let mut command = program("unshare");
         command.args(["--mount", "sh", "-c", ENTER]).arg(&self.0);
         let mut chdir = OsString::from("--chdir=");
@@ -53,7 +53,7 @@ impl Root {
 }
 
 /// The folder that is there, or a new one: about two minutes and 2.6 GB.
-pub(super) fn find_or_make() -> Result<Found> {
+pub(crate) fn find_or_make() -> Result<Found> {
     let folder = match env::var_os(VARIABLE) {
         Some(folder) => workspace().join(folder),
         None => target().join("swift/root"),

@@ -12,11 +12,16 @@ use crate::{
 /// Builds the library and puts it into the package, with its header and the sources that were generated from it.
 pub(super) fn native(build: Build) -> Result<()> {
     let library = bindings::library(build)?;
-    let generated = bindings::generate(build, &library, "swift")?;
-    let folder = root().join("bindings/swift/native").join(build.name);
+    native_in(&root().join("bindings/swift"), build, &library)
+}
+
+/// The same for a library that is built already, and any copy of the package.
+pub(crate) fn native_in(package: &Path, build: Build, library: &Path) -> Result<()> {
+    let generated = bindings::generate(build, library, "swift")?;
+    let folder = package.join("native").join(build.name);
     let name = library.file_name().context("a library has a name")?;
     for (from, to) in [
-        (library.clone(), folder.join("lib").join(name)),
+        (library.to_path_buf(), folder.join("lib").join(name)),
         (
             generated.join("WardlineFFI.swift"),
             folder.join("WardlineFFI/WardlineFFI.swift"),
@@ -39,7 +44,7 @@ pub(super) fn native(build: Build) -> Result<()> {
 
 /// Makes a copy of a folder that has its files and no others, apart from build folders. What did not change is not
 /// touched, so that it is not built again.
-pub(super) fn mirror(from: &Path, to: &Path) -> Result<()> {
+pub(crate) fn mirror(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to)?;
     let mut kept = BTreeSet::new();
     for entry in fs::read_dir(from).with_context(|| format!("there is no {}", from.display()))? {
