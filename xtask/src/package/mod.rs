@@ -156,7 +156,7 @@ fn stripped(library: &Path) -> Result<()> {
             .args(["--sections", "--wide"])
             .arg(library),
     )?;
-    match [".symtab", ".debug_"]
+    match [".symtab", ".debug_info", ".debug_line"]
         .iter()
         .find(|name| sections.contains(**name))
     {
@@ -209,4 +209,37 @@ fn list(out: &Path, as_json: bool) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{env, fs};
+
+    use super::{inspect, papers, strip};
+    use crate::bindings;
+
+    /// Any program is a library here: this one has symbols.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_package_without_its_papers_or_with_a_symbol_table_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let library = folder.path().join(bindings::file_name());
+        fs::copy(env::current_exe().unwrap(), &library).unwrap();
+        let refused = |why: &str| {
+            // It holds the words it looks for, as a package for tests does.
+            let error = inspect(folder.path(), true).unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
+        };
+        for paper in [papers::LICENSE, papers::NOTICES, papers::SBOM] {
+            refused(paper);
+            fs::write(folder.path().join(paper), "words").unwrap();
+        }
+        refused(".symtab");
+        strip(&library).unwrap();
+        inspect(folder.path(), true).unwrap();
+        let error = inspect(folder.path(), false).unwrap_err().to_string();
+        assert!(error.contains("testing"), "{error}");
+        fs::write(folder.path().join("other.so"), "").unwrap();
+        refused("2 native libraries");
+    }
 }
