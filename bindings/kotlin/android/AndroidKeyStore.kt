@@ -45,7 +45,7 @@ class AndroidKeyStore(
         ready.iv + ready.doFinal(secret)
     }
 
-    override suspend fun open(purpose: KeyPurpose, wrapped: ByteArray): ByteArray = refusing {
+    override suspend fun unwrap(purpose: KeyPurpose, wrapped: ByteArray): ByteArray = refusing {
         val key = key(purpose) ?: throw KeyStoreRefusal(KeyStoreProblem.NOT_MINE)
         if (wrapped.size <= IV) throw KeyStoreRefusal(KeyStoreProblem.NOT_MINE)
         val cipher = Cipher.getInstance(CIPHER)

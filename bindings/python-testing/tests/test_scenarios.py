@@ -218,7 +218,7 @@ class Pocket(KeyStore):
     def wrap(self, purpose: KeyPurpose, secret: bytes) -> bytes:
         return bytes(a ^ b for a, b in zip(secret, self.key, strict=True))
 
-    def open(self, purpose: KeyPurpose, wrapped: bytes) -> bytes:
+    def unwrap(self, purpose: KeyPurpose, wrapped: bytes) -> bytes:
         if not self.is_there:
             raise OSError("there is no pocket")
         return self.wrap(purpose, wrapped)

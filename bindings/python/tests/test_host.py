@@ -76,7 +76,7 @@ class Memory(KeyStore):
         self._look()
         return self._mix(purpose, secret)
 
-    async def open(self, purpose: KeyPurpose, wrapped: bytes) -> bytes:
+    async def unwrap(self, purpose: KeyPurpose, wrapped: bytes) -> bytes:
         self._look()
         if self.hanging:
             await asyncio.sleep(3600)
@@ -206,12 +206,12 @@ async def test_a_key_store_that_answers_nonsense_opens_nothing(ward: Ward, answe
     async def nonsense(purpose: KeyPurpose, wrapped: bytes) -> Any:
         return answer
 
-    honest = memory.open
-    memory.open = nonsense  # type: ignore[method-assign]
+    honest = memory.unwrap
+    memory.unwrap = nonsense  # type: ignore[method-assign]
     with pytest.raises(WardlineError) as refused:
         await asyncio.wait_for(ward.reopen(nurse), 20)
     assert refused.value.code.startswith("WL-VAULT")
-    memory.open = honest  # type: ignore[method-assign]
+    memory.unwrap = honest  # type: ignore[method-assign]
     await ward.reopen(nurse)
     await nurse.client.unlock(Passphrase(WORDS))
 
@@ -223,7 +223,7 @@ async def test_a_key_store_that_gives_up_by_itself_has_failed(ward: Ward) -> Non
     async def give_up(purpose: KeyPurpose, wrapped: bytes) -> bytes:
         raise asyncio.CancelledError
 
-    memory.open = give_up  # type: ignore[method-assign]
+    memory.unwrap = give_up  # type: ignore[method-assign]
     with pytest.raises(KeyStoreError) as refused:
         await asyncio.wait_for(ward.reopen(nurse), 20)
     assert refused.value.code == "WL-VAULT-HOST-FAILED"

@@ -37,7 +37,7 @@ final class KeychainKeyStore: KeyStore, @unchecked Sendable {
         }
     }
 
-    func open(_ wrapped: Data, for purpose: KeyPurpose) async throws -> SecretBytes {
+    func unwrap(_ wrapped: Data, for purpose: KeyPurpose) async throws -> SecretBytes {
         guard let key = try existingKey(purpose) else {
             throw KeyStoreFailure.notMine
         }

@@ -26,15 +26,13 @@ pub(crate) fn native_in(package: &Path, build: Build, library: &Path) -> Result<
             generated.join("WardlineFFI.swift"),
             folder.join("WardlineFFI/WardlineFFI.swift"),
         ),
+        (
+            generated.join("CWardline.h"),
+            folder.join("CWardline/CWardline.h"),
+        ),
     ] {
         copy(&from, &to)?;
     }
-    let header = fs::read_to_string(generated.join("CWardline.h"))?;
-    // A method whose name is a word of Swift's comes out in backticks, which are not C.
-    write(
-        &folder.join("CWardline/CWardline.h"),
-        header.replace('`', "").as_bytes(),
-    )?;
     // Not the generated one: it names modules of Apple's, and does not link.
     write(
         &folder.join("CWardline/module.modulemap"),

@@ -34,7 +34,7 @@ pub trait KeyStore: Send + Sync {
     ) -> Result<Vec<u8>, KeyStoreError>;
 
     /// The secret that `wrap` was given for the same purpose; `NotMine` for anything else.
-    async fn open(
+    async fn unwrap(
         &self,
         purpose: KeyPurpose,
         wrapped: Vec<u8>,
@@ -182,7 +182,7 @@ impl core::KeyStore for HostKeyStore {
     ) -> Result<Zeroizing<Vec<u8>>, core::KeyStoreError> {
         let wrapped = wrapped.to_vec();
         let secret =
-            self.ask(move |store| async move { store.open(purpose.into(), wrapped).await })?;
+            self.ask(move |store| async move { store.unwrap(purpose.into(), wrapped).await })?;
         Ok(Zeroizing::new(secret.expose().to_vec()))
     }
 
@@ -230,7 +230,7 @@ impl KeyStore for BuiltIn {
             .await
     }
 
-    async fn open(
+    async fn unwrap(
         &self,
         purpose: KeyPurpose,
         wrapped: Vec<u8>,
@@ -315,7 +315,11 @@ mod tests {
             Err(KeyStoreError::Dismissed)
         }
 
-        async fn open(&self, _: KeyPurpose, _: Vec<u8>) -> Result<Arc<SecretBytes>, KeyStoreError> {
+        async fn unwrap(
+            &self,
+            _: KeyPurpose,
+            _: Vec<u8>,
+        ) -> Result<Arc<SecretBytes>, KeyStoreError> {
             Err(KeyStoreError::NotMine)
         }
 

@@ -120,7 +120,7 @@ class KeyStore(abc.ABC):
         """Wraps 32 bytes under the key for ``purpose``, creating that key when there is none."""
 
     @abc.abstractmethod
-    def open(self, purpose: KeyPurpose, wrapped: bytes) -> Awaitable[bytes] | bytes:
+    def unwrap(self, purpose: KeyPurpose, wrapped: bytes) -> Awaitable[bytes] | bytes:
         """The secret that ``wrap`` was given for the same purpose; ``NOT_MINE`` for anything else."""
 
     @abc.abstractmethod
@@ -191,8 +191,8 @@ class BuiltInKeyStore(KeyStore):
         inside = native.SecretBytes(secret)
         return bytes(await _refusing(self.native.wrap(native.KeyPurpose[purpose.name], inside)))
 
-    async def open(self, purpose: KeyPurpose, wrapped: bytes) -> bytes:
-        opened = await _refusing(self.native.open(native.KeyPurpose[purpose.name], wrapped))
+    async def unwrap(self, purpose: KeyPurpose, wrapped: bytes) -> bytes:
+        opened = await _refusing(self.native.unwrap(native.KeyPurpose[purpose.name], wrapped))
         return bytes(opened.copy())
 
     async def erase(self, purpose: KeyPurpose) -> None:
@@ -286,9 +286,9 @@ class _KeyStoreAdapter(native.KeyStore):  # type: ignore[misc]
         wrapped: bytes = await self._ask(_bytes, self._key_store.wrap, kind, secret.copy())
         return wrapped
 
-    async def open(self, purpose: Any, wrapped: bytes) -> Any:
+    async def unwrap(self, purpose: Any, wrapped: bytes) -> Any:
         kind = KeyPurpose[purpose.name]
-        secret = await self._ask(_bytes, self._key_store.open, kind, wrapped)
+        secret = await self._ask(_bytes, self._key_store.unwrap, kind, wrapped)
         return native.SecretBytes(secret)
 
     async def erase(self, purpose: Any) -> None:

@@ -14,7 +14,7 @@ public protocol KeyStore: Sendable {
     func wrap(_ secret: SecretBytes, for purpose: KeyPurpose) async throws -> Data
 
     /// The secret that ``wrap(_:for:)`` was given for the same purpose; ``KeyStoreFailure/notMine`` for anything else.
-    func open(_ wrapped: Data, for purpose: KeyPurpose) async throws -> SecretBytes
+    func unwrap(_ wrapped: Data, for purpose: KeyPurpose) async throws -> SecretBytes
 
     /// Destroys the key for `purpose`, so that nothing wrapped under it opens ever again. Fine when there is none.
     func erase(_ purpose: KeyPurpose) async throws
@@ -67,8 +67,8 @@ public struct FileKeyStore: KeyStore {
         try await refusing { try await inside.wrap(purpose: purpose.native, secret: secret.inside) }
     }
 
-    public func open(_ wrapped: Data, for purpose: KeyPurpose) async throws -> SecretBytes {
-        SecretBytes(try await refusing { try await inside.open(purpose: purpose.native, wrapped: wrapped) })
+    public func unwrap(_ wrapped: Data, for purpose: KeyPurpose) async throws -> SecretBytes {
+        SecretBytes(try await refusing { try await inside.unwrap(purpose: purpose.native, wrapped: wrapped) })
     }
 
     public func erase(_ purpose: KeyPurpose) async throws {
@@ -116,8 +116,8 @@ private final class KeyStoreAdapter: WardlineFFI.KeyStore {
         try await ask { try await store.wrap(SecretBytes(secret), for: KeyPurpose(purpose)) }
     }
 
-    func `open`(purpose: WardlineFFI.KeyPurpose, wrapped: Data) async throws -> WardlineFFI.SecretBytes {
-        try await ask { try await store.open(wrapped, for: KeyPurpose(purpose)) }.inside
+    func unwrap(purpose: WardlineFFI.KeyPurpose, wrapped: Data) async throws -> WardlineFFI.SecretBytes {
+        try await ask { try await store.unwrap(wrapped, for: KeyPurpose(purpose)) }.inside
     }
 
     func erase(purpose: WardlineFFI.KeyPurpose) async throws {

@@ -68,7 +68,7 @@ final class MemoryKeyStore: KeyStore, @unchecked Sendable {
         return secret.withBytes { mix($0, purpose) }
     }
 
-    func open(_ wrapped: Data, for purpose: KeyPurpose) async throws -> SecretBytes {
+    func unwrap(_ wrapped: Data, for purpose: KeyPurpose) async throws -> SecretBytes {
         try await obey()
         return SecretBytes(mix(wrapped, purpose))
     }

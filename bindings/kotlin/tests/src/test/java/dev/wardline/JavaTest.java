@@ -144,7 +144,7 @@ class JavaTest {
         }
 
         @Override
-        public byte[] open(KeyPurpose purpose, byte[] wrapped) {
+        public byte[] unwrap(KeyPurpose purpose, byte[] wrapped) {
             return wrap(purpose, wrapped);
         }
 

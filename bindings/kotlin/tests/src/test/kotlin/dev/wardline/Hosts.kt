@@ -40,7 +40,7 @@ class Memory : KeyStore {
 
     override suspend fun wrap(purpose: KeyPurpose, secret: ByteArray): ByteArray = mix(purpose, secret)
 
-    override suspend fun open(purpose: KeyPurpose, wrapped: ByteArray): ByteArray = mix(purpose, wrapped)
+    override suspend fun unwrap(purpose: KeyPurpose, wrapped: ByteArray): ByteArray = mix(purpose, wrapped)
 
     override suspend fun erase(purpose: KeyPurpose) {
         keys.remove(purpose)

@@ -25,7 +25,7 @@ public interface KeyStore {
      * The secret that [wrap] was given for the same purpose; [KeyStoreProblem.NOT_MINE] for anything else. The array is
      * wiped afterwards: return a copy when you keep one.
      */
-    public suspend fun open(purpose: KeyPurpose, wrapped: ByteArray): ByteArray
+    public suspend fun unwrap(purpose: KeyPurpose, wrapped: ByteArray): ByteArray
 
     /** Destroys the key for [purpose], so that nothing wrapped under it opens ever again. Fine when there is none. */
     public suspend fun erase(purpose: KeyPurpose)

@@ -28,8 +28,8 @@ public interface BlockingKeyStore {
     /** See [KeyStore.wrap]. */
     public fun wrap(purpose: KeyPurpose, secret: ByteArray): ByteArray
 
-    /** See [KeyStore.open]. */
-    public fun open(purpose: KeyPurpose, wrapped: ByteArray): ByteArray
+    /** See [KeyStore.unwrap]. */
+    public fun unwrap(purpose: KeyPurpose, wrapped: ByteArray): ByteArray
 
     /** See [KeyStore.erase]. */
     public fun erase(purpose: KeyPurpose)
@@ -50,7 +50,7 @@ public interface BlockingKeyStore {
 private class Blocking(private val keys: BlockingKeyStore) : KeyStore {
     override suspend fun wrap(purpose: KeyPurpose, secret: ByteArray): ByteArray = keys.wrap(purpose, secret)
 
-    override suspend fun open(purpose: KeyPurpose, wrapped: ByteArray): ByteArray = keys.open(purpose, wrapped)
+    override suspend fun unwrap(purpose: KeyPurpose, wrapped: ByteArray): ByteArray = keys.unwrap(purpose, wrapped)
 
     override suspend fun erase(purpose: KeyPurpose): Unit = keys.erase(purpose)
 

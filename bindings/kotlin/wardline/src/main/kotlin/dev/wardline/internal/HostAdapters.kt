@@ -72,8 +72,8 @@ private class KeyStoreAdapter(private val keys: KeyStore) : NativeKeys {
         }
     }
 
-    override suspend fun open(purpose: NativePurpose, wrapped: ByteArray): NativeSecret = host(::refusal) {
-        val bytes = keys.open(KeyPurpose.valueOf(purpose.name), wrapped)
+    override suspend fun unwrap(purpose: NativePurpose, wrapped: ByteArray): NativeSecret = host(::refusal) {
+        val bytes = keys.unwrap(KeyPurpose.valueOf(purpose.name), wrapped)
         try {
             lent(bytes) { NativeSecret(it) }
         } finally {
@@ -170,8 +170,8 @@ internal class NativeKeyStore(val inside: NativeKeys) : KeyStore {
         lent(secret) { NativeSecret(it) }.use { inside.wrap(NativePurpose.valueOf(purpose.name), it) }
     }
 
-    override suspend fun open(purpose: KeyPurpose, wrapped: ByteArray): ByteArray = refusing {
-        inside.open(NativePurpose.valueOf(purpose.name), wrapped).use { it.copy() }
+    override suspend fun unwrap(purpose: KeyPurpose, wrapped: ByteArray): ByteArray = refusing {
+        inside.unwrap(NativePurpose.valueOf(purpose.name), wrapped).use { it.copy() }
     }
 
     override suspend fun erase(purpose: KeyPurpose): Unit = refusing { inside.erase(NativePurpose.valueOf(purpose.name)) }
