@@ -46,11 +46,11 @@ extension Client {
     /// Notes that a person has opened messages, here; their authors get a signed receipt. A preview on a lock screen or in
     /// a list is not an opening.
     public func markRead(_ messages: [Message]) async throws {
-        try await markRead(messages.map(\.reference))
+        try await markRead(references: messages.map(\.reference))
     }
 
     /// Notes the same for messages that are named by reference.
-    public func markRead(_ references: [String]) async throws {
+    public func markRead(references: [String]) async throws {
         try await run { try await inside.markRead(references: references) }
     }
 

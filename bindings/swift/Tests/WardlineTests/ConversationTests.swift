@@ -74,9 +74,10 @@ final class ConversationTests: WardTestCase {
         XCTAssertEqual(found.map(\.text), ["two", "one"])
         XCTAssertEqual(found.map(\.reference), references.reversed())
 
-        let error = await refused("WL-ARGUMENT") { try await doctor.client.markRead([one]) }
+        let error = await refused("WL-ARGUMENT") { try await doctor.client.markRead(references: [one]) }
         XCTAssertEqual(error?.cause, .argument(name: "references"))
-        try await doctor.client.markRead(references)
+        try await doctor.client.markRead(references: references)
+        try await doctor.client.markRead([])
         let unread = try await doctor.client.unreadTotal()
         XCTAssertEqual(unread, 0)
         try doctor.client.lock()
