@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import weakref
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import Any
 
@@ -38,12 +39,14 @@ class Carrier(Transport):
     def __init__(self, behind: Transport) -> None:
         self.behind = behind
         self.calls = 0
+        self.hung = 0
         self.gave_up = 0
         self.mischief: Any = None
 
     async def call(self, request: RelayRequest) -> RelayResponse:
         self.calls += 1
         if self.mischief is not None:
+            self.hung += self.mischief is _hang
             try:
                 found: RelayResponse = await self.mischief()
                 return found
@@ -63,23 +66,25 @@ class Memory(KeyStore):
         self.count = 0
         self.refusing: Exception | None = None
         self.hanging = False
+        self.hung = 0
 
-    def _look(self) -> None:
+    async def _obey(self) -> None:
         if self.refusing is not None:
             raise self.refusing
+        if self.hanging:
+            self.hung += 1
+            await asyncio.sleep(3600)
 
     def _mix(self, purpose: KeyPurpose, data: bytes) -> bytes:
         key = self.keys.setdefault(purpose, os.urandom(32))
         return bytes(a ^ b for a, b in zip(data, key))
 
     async def wrap(self, purpose: KeyPurpose, secret: bytes) -> bytes:
-        self._look()
+        await self._obey()
         return self._mix(purpose, secret)
 
     async def unwrap(self, purpose: KeyPurpose, wrapped: bytes) -> bytes:
-        self._look()
-        if self.hanging:
-            await asyncio.sleep(3600)
+        await self._obey()
         return self._mix(purpose, wrapped)
 
     def erase(self, purpose: KeyPurpose) -> None:
@@ -260,6 +265,51 @@ async def test_a_cancelled_call_reaches_the_transport_that_hangs_in_it(ward: War
     carrier.mischief = None
     await ward.settle(nurse, doctor)
     assert await doctor.texts("NS-1") == ["in spite of it"]
+
+
+# scenario: cancellation
+async def test_an_enrollment_that_was_given_up_is_taken_up_again(ward: Ward) -> None:
+    carrier, memory = Carrier(ward.relay.transport()), Memory()
+    config = ward.config("given-up", carrier, memory)
+    ticket = await ward.authority.mint_ticket("NS-1")
+
+    async def enroll() -> Client:
+        return await Client.enroll(config, "NS-1", ticket=ticket, passphrase=Passphrase(WORDS))
+
+    async def open_again() -> Client:
+        return await Client.open(config)
+
+    async def give_up(call: Callable[[], Coroutine[Any, Any, Client]]) -> None:
+        before = memory.hung + carrier.hung
+        waiting = asyncio.create_task(call())
+        async with asyncio.timeout(20):
+            while memory.hung + carrier.hung == before:
+                await asyncio.sleep(0.01)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    # While the platform asks somebody for something, and while the relay does not answer.
+    memory.hanging = True
+    await give_up(enroll)
+    memory.hanging = False
+    carrier.mischief = _hang
+    await give_up(enroll)
+    carrier.mischief = None
+    nurse = await enroll()
+    await ward.publish()
+    await nurse.sync_once()
+    await nurse.send(Person("DR-1"), "enrolled in the end")
+    await nurse.close()
+
+    memory.hanging = True
+    await give_up(open_again)
+    memory.hanging = False
+    nurse = await open_again()
+    await nurse.unlock(Passphrase(WORDS))
+    page = await nurse.timeline(nurse.conversation(Person("DR-1")))
+    assert [message.text for message in page.messages] == ["enrolled in the end"]
+    await nurse.close()
 
 
 async def test_closing_ends_a_call_whose_transport_hangs(ward: Ward) -> None:

@@ -14,6 +14,7 @@ mod push;
 
 use std::{
     path::Path,
+    pin::pin,
     sync::{Arc, PoisonError, RwLock},
 };
 
@@ -23,6 +24,7 @@ use wardline_org::Clock;
 use self::config::ClientConfig;
 pub use self::events::{PendingRequest, Round};
 use crate::{
+    cancel::CancelToken,
     error::WardlineError,
     host::{Host, key_store::KeyStore, transport::Transport},
     ids::parse,
@@ -47,8 +49,13 @@ impl Client {
     /// Makes a new device of a person and asks the organization to list it. The client is unlocked.
     ///
     /// `ticket` is the one-use ticket that the organization's backend minted for this person. When the
-    /// relay could not be asked, call it again on the same folder with the same passphrase.
+    /// relay could not be asked, or the call was given up, call it again on the same folder with the same
+    /// passphrase.
     #[uniffi::constructor]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "what a device is made from, and what gives it up"
+    )]
     pub async fn enroll(
         config: ClientConfig,
         transport: Arc<dyn Transport>,
@@ -57,9 +64,10 @@ impl Client {
         label: String,
         ticket: String,
         passphrase: Arc<Passphrase>,
+        cancel: Option<Arc<CancelToken>>,
     ) -> Result<Arc<Self>, WardlineError> {
         let (config, host) = config.build(transport, key_store, None)?;
-        Self::enroll_with(config, host, user, label, ticket, passphrase).await
+        Self::enroll_with(config, host, user, label, ticket, passphrase, cancel).await
     }
 
     /// Opens a device that was enrolled in this folder. The client is locked: it receives, and nobody
@@ -69,9 +77,10 @@ impl Client {
         config: ClientConfig,
         transport: Arc<dyn Transport>,
         key_store: Arc<dyn KeyStore>,
+        cancel: Option<Arc<CancelToken>>,
     ) -> Result<Arc<Self>, WardlineError> {
         let (config, host) = config.build(transport, key_store, None)?;
-        Self::open_with(config, host).await
+        Self::open_with(config, host, cancel).await
     }
 
     /// The person this device belongs to.
@@ -148,10 +157,11 @@ impl Client {
         label: String,
         ticket: String,
         passphrase: Arc<Passphrase>,
+        cancel: Option<Arc<CancelToken>>,
     ) -> Result<Arc<Self>, WardlineError> {
         let user = parse("user", &user)?;
         let passphrase = passphrase.core()?;
-        Self::holding(host, async move {
+        Self::holding(host, cancel, async move {
             wardline::Client::enroll(config, user, &label, &ticket, passphrase).await
         })
         .await
@@ -160,25 +170,56 @@ impl Client {
     pub(crate) async fn open_with(
         config: wardline::Config,
         host: Host,
+        cancel: Option<Arc<CancelToken>>,
     ) -> Result<Arc<Self>, WardlineError> {
-        Self::holding(host, wardline::Client::open(config)).await
+        Self::holding(host, cancel, wardline::Client::open(config)).await
     }
 
+    /// Opens to the end, whoever waits for it, so that nobody works on the folder any more when the call
+    /// has ended. Giving it up ends every wait for the host, which ends the opening.
     async fn holding(
         host: Host,
+        cancel: Option<Arc<CancelToken>>,
         opening: impl Future<Output = Result<wardline::Client, wardline::Error>> + Send + 'static,
     ) -> Result<Arc<Self>, WardlineError> {
-        let opened = run(async move { Ok(opening.await?) }).await;
-        if opened.is_err() {
-            host.release();
-        }
-        let core = opened?;
-        Ok(Arc::new(Self {
-            user: core.user().to_string(),
-            device: core.device().to_string(),
-            core: RwLock::new(Some(core)),
-            host,
-        }))
+        // A host that drops the call gives it up as well.
+        let dropped = host.closing.clone().drop_guard();
+        let opened = run_to_the_end(async move {
+            let mut opening = pin!(opening);
+            let opened = tokio::select! {
+                biased;
+                opened = &mut opening => opened,
+                () = cancelled(cancel) => {
+                    host.closing.cancel();
+                    opening.await
+                }
+            };
+            let given_up = host.closing.is_cancelled();
+            match opened {
+                Ok(core) if !given_up => Ok(Arc::new(Self {
+                    user: core.user().to_string(),
+                    device: core.device().to_string(),
+                    core: RwLock::new(Some(core)),
+                    host,
+                })),
+                Ok(core) => {
+                    let closed = core.close().await;
+                    host.release();
+                    Err(closed.map_or_else(WardlineError::from, |()| WardlineError::cancelled()))
+                }
+                Err(error) => {
+                    host.release();
+                    Err(if given_up {
+                        WardlineError::cancelled()
+                    } else {
+                        error.into()
+                    })
+                }
+            }
+        })
+        .await?;
+        dropped.disarm();
+        Ok(opened)
     }
 
     /// The core's client, unless it was shut down.
@@ -204,6 +245,14 @@ impl Client {
 
     pub(crate) fn closing(&self) -> &CancellationToken {
         &self.host.closing
+    }
+}
+
+/// Ends when the token is cancelled; never without one.
+async fn cancelled(cancel: Option<Arc<CancelToken>>) {
+    match cancel {
+        Some(cancel) => cancel.cancelled().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -19,6 +19,7 @@ pub use self::{
 };
 use crate::{
     authority::{Authority, AuthoritySecrets},
+    cancel::CancelToken,
     client::{Client, config::ClientConfig},
     error::WardlineError,
     host::{key_store::KeyStore, transport::Transport},
@@ -43,9 +44,10 @@ impl Client {
         ticket: String,
         passphrase: Arc<Passphrase>,
         clock: Arc<TestClock>,
+        cancel: Option<Arc<CancelToken>>,
     ) -> Result<Arc<Self>, WardlineError> {
         let (config, host) = config.build(transport, key_store, Some(clock.core()))?;
-        Self::enroll_with(config, host, user, label, ticket, passphrase).await
+        Self::enroll_with(config, host, user, label, ticket, passphrase, cancel).await
     }
 
     /// `open` with a clock that is set by hand.
@@ -55,9 +57,10 @@ impl Client {
         transport: Arc<dyn Transport>,
         key_store: Arc<dyn KeyStore>,
         clock: Arc<TestClock>,
+        cancel: Option<Arc<CancelToken>>,
     ) -> Result<Arc<Self>, WardlineError> {
         let (config, host) = config.build(transport, key_store, Some(clock.core()))?;
-        Self::open_with(config, host).await
+        Self::open_with(config, host, cancel).await
     }
 }
 

@@ -56,7 +56,8 @@ class Client:
         """Makes a new device of a person and asks the organization to list it. The client is unlocked.
 
         ``ticket`` is the one-use ticket of the organization's backend for this person. When the relay
-        could not be asked, call it again on the same folder with the same passphrase.
+        could not be asked, or the task was cancelled, call it again on the same folder with the same
+        passphrase.
         """
         return Opening(lambda: cls._enroll(config, user, ticket, passphrase, label))
 
@@ -65,7 +66,7 @@ class Client:
         record = native_config(config)
         transport = native_transport(config.transport)
         key_store = native_key_store(config.key_store)
-        return cls(await run(lambda: native.Client.open(record, transport, key_store)))
+        return cls(await run(lambda: native.Client.open(record, transport, key_store, None)))
 
     @classmethod
     async def _enroll(
@@ -78,7 +79,7 @@ class Client:
         return cls(
             await run(
                 lambda: native.Client.enroll(
-                    record, transport, key_store, user, label or "device", ticket, secret
+                    record, transport, key_store, user, label or "device", ticket, secret, None
                 )
             )
         )

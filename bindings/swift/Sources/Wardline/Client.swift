@@ -23,28 +23,31 @@ public final class Client: Sendable {
     }
 
     /// Opens a device that was enrolled in this folder. The client is locked: it receives, and nobody can read.
+    ///
+    /// Cancelling the task gives it up, also while the platform asks the person for something; so it does
+    /// ``enroll(_:user:label:ticket:passphrase:)``.
     public static func open(_ configuration: Configuration) async throws -> Client {
         let (transport, keyStore) = (configuration.transport.native, configuration.keyStore.native)
         return Client(
-            try await run {
+            try await wait { token in
                 try await WardlineFFI.Client.open(
-                    config: configuration.native, transport: transport, keyStore: keyStore)
+                    config: configuration.native, transport: transport, keyStore: keyStore, cancel: token)
             })
     }
 
     /// Makes a new device of a person and asks the organization to list it. The client is unlocked.
     ///
     /// `ticket` is the one-use ticket that the organization's backend minted for this person. When the relay could not be
-    /// asked, call it again on the same folder with the same passphrase.
+    /// asked, or the task was cancelled, call it again on the same folder with the same passphrase.
     public static func enroll(
         _ configuration: Configuration, user: String, label: String = "device", ticket: String, passphrase: Passphrase
     ) async throws -> Client {
         let (transport, keyStore) = (configuration.transport.native, configuration.keyStore.native)
         return Client(
-            try await run {
+            try await wait { token in
                 try await WardlineFFI.Client.enroll(
                     config: configuration.native, transport: transport, keyStore: keyStore,
-                    user: user, label: label, ticket: ticket, passphrase: passphrase.inside)
+                    user: user, label: label, ticket: ticket, passphrase: passphrase.inside, cancel: token)
             })
     }
 

@@ -35,9 +35,10 @@ extension Wardline.Client {
     public static func open(_ configuration: Configuration, clock: TestClock) async throws -> Wardline.Client {
         let (transport, keyStore) = (configuration.transport.native, configuration.keyStore.native)
         return Wardline.Client(
-            try await run {
+            try await wait { token in
                 try await WardlineFFI.Client.openAt(
-                    config: configuration.native, transport: transport, keyStore: keyStore, clock: clock.inside)
+                    config: configuration.native, transport: transport, keyStore: keyStore, clock: clock.inside,
+                    cancel: token)
             })
     }
 
@@ -48,10 +49,10 @@ extension Wardline.Client {
     ) async throws -> Wardline.Client {
         let (transport, keyStore) = (configuration.transport.native, configuration.keyStore.native)
         return Wardline.Client(
-            try await run {
+            try await wait { token in
                 try await WardlineFFI.Client.enrollAt(
                     config: configuration.native, transport: transport, keyStore: keyStore, user: user, label: label,
-                    ticket: ticket, passphrase: passphrase.inside, clock: clock.inside)
+                    ticket: ticket, passphrase: passphrase.inside, clock: clock.inside, cancel: token)
             })
     }
 }

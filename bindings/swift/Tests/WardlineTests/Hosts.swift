@@ -43,6 +43,7 @@ final class MemoryKeyStore: KeyStore, @unchecked Sendable {
     private var tried = 0
     private var refusal: (any Error)?
     private var hangs = false
+    private var hung = 0
 
     /// What it throws instead.
     var failure: (any Error)? {
@@ -54,6 +55,9 @@ final class MemoryKeyStore: KeyStore, @unchecked Sendable {
         get { lock.withLock { hangs } }
         set { lock.withLock { hangs = newValue } }
     }
+
+    /// How many calls it has let hang.
+    var hanging: Int { lock.withLock { hung } }
 
     @discardableResult
     func replaceKey(for purpose: KeyPurpose, by key: [UInt8]? = nil) -> [UInt8]? {
@@ -97,6 +101,7 @@ final class MemoryKeyStore: KeyStore, @unchecked Sendable {
             throw failure
         }
         if isHanging {
+            lock.withLock { hung += 1 }
             try await Task.sleep(for: .seconds(3600))
         }
     }

@@ -171,6 +171,43 @@ final class WaitingTests: WardTestCase {
         XCTAssertEqual(texts, ["still alive"])
     }
 
+    // scenario: cancellation
+    func testAnEnrollmentThatWasGivenUpIsTakenUpAgain() async throws {
+        let (carrier, memory) = (Carrier(ward.relay.transport), MemoryKeyStore())
+        let configuration = try ward.configuration("given-up", transport: carrier, keyStore: memory)
+        let ticket = try await ward.authority.mintTicket(for: "NS-1")
+        let enroll: @Sendable () async throws -> Client = {
+            try await Client.enroll(
+                configuration, user: "NS-1", ticket: ticket, passphrase: Passphrase(Ward.words))
+        }
+
+        // While the platform asks somebody for something, and while the relay does not answer.
+        memory.isHanging = true
+        try await giveUp(enroll) { memory.hanging > 0 }
+        memory.isHanging = false
+        carrier.mischief = {
+            try await Task.sleep(for: .seconds(3600))
+            return RelayResponse(status: 200, body: Data())
+        }
+        try await giveUp(enroll) { carrier.calls > 0 }
+        carrier.mischief = nil
+        var nurse = try await within(20, enroll)
+        try await ward.publish()
+        try await nurse.syncOnce()
+        try await nurse.send("enrolled in the end", to: .person("DR-1"))
+        try await nurse.close()
+
+        memory.isHanging = true
+        let before = memory.hanging
+        try await giveUp({ try await Client.open(configuration) }) { memory.hanging > before }
+        memory.isHanging = false
+        nurse = try await Client.open(configuration)
+        try await nurse.unlock(Passphrase(Ward.words))
+        let page = try await nurse.timeline(nurse.conversation(with: .person("DR-1")))
+        XCTAssertEqual(page.messages.map(\.text), ["enrolled in the end"])
+        try await nurse.close()
+    }
+
     func testARoundThatIsCancelledIsGivenUpAtOnce() async throws {
         let carrier = Carrier(ward.relay.transport)
         let nurse = try await ward.enroll("NS-1", transport: carrier)
@@ -250,6 +287,17 @@ final class WaitingTests: WardTestCase {
         try await unlocking.value
         let turns = await watching.value
         XCTAssertGreaterThan(turns, 5)
+    }
+
+    /// Cancels a call once it hangs.
+    private func giveUp(_ call: @escaping @Sendable () async throws -> Client, once hangs: () -> Bool) async throws {
+        let waiting = Task { try await call() }
+        try await until { hangs() }
+        waiting.cancel()
+        do {
+            _ = try await within(20) { try await waiting.value }
+            XCTFail("nothing was thrown")
+        } catch is CancellationError {}
     }
 
     private func arrived(_ events: [Event]) -> [Event] {

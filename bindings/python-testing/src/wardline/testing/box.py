@@ -190,7 +190,7 @@ def enroll(
         return Client(
             await run(
                 lambda: native.Client.enroll_at(
-                    record, transport, keys, user, label, ticket, secret, hands
+                    record, transport, keys, user, label, ticket, secret, hands, None
                 )
             )
         )
@@ -205,7 +205,9 @@ def open_client(config: Config, *, clock: Clock) -> Opening:
         record, hands = native_config(config), clock._native
         transport = native_transport(config.transport)
         keys = native_key_store(config.key_store)
-        return Client(await run(lambda: native.Client.open_at(record, transport, keys, hands)))
+        return Client(
+            await run(lambda: native.Client.open_at(record, transport, keys, hands, None))
+        )
 
     return Opening(start)
 

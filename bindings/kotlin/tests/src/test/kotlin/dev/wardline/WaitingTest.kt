@@ -23,6 +23,7 @@ import org.junit.jupiter.api.Assertions.assertFalse
 import org.junit.jupiter.api.Assertions.assertInstanceOf
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
+import java.util.concurrent.atomic.AtomicInteger
 
 class WaitingTest {
     // scenario: events
@@ -173,6 +174,52 @@ class WaitingTest {
         refused<TimeoutCancellationException> { withTimeout(50) { nurse.client.nextEvents(last) } }
         nurse.client.send(Person("DR-1"), "still alive")
         assertEquals(listOf("still alive"), nurse.texts("DR-1"))
+    }
+
+    // scenario: cancellation
+    @Test
+    fun `an enrollment that was given up is taken up again`() = onWard { ward ->
+        val carrier = Carrier(ward.relay.transport())
+        val memory = Memory()
+        val config = ward.config("given-up", carrier, memory)
+        val ticket = ward.authority.mintTicket("NS-1")
+        val hung = AtomicInteger()
+
+        suspend fun hangHere(): Nothing {
+            hung.incrementAndGet()
+            hang()
+        }
+
+        suspend fun giveUp(call: suspend () -> Client) {
+            val before = hung.get()
+            val waiting = launch { call() }
+            until { hung.get() > before }
+            waiting.cancelAndJoin()
+        }
+
+        suspend fun enroll() = Client.enroll(config, "NS-1", ticket, Passphrase(WORDS))
+
+        // While the platform asks somebody for something, and while the relay does not answer.
+        memory.mischief = { hangHere() }
+        giveUp { enroll() }
+        memory.mischief = null
+        carrier.mischief = { hangHere() }
+        giveUp { enroll() }
+        carrier.mischief = null
+        enroll().use { nurse ->
+            ward.publish()
+            nurse.syncOnce()
+            nurse.send(Person("DR-1"), "enrolled in the end")
+        }
+
+        memory.mischief = { hangHere() }
+        giveUp { Client.open(config) }
+        memory.mischief = null
+        Client.open(config).use { nurse ->
+            nurse.unlock(Passphrase(WORDS))
+            val texts = nurse.timeline(nurse.conversation(Person("DR-1"))).messages.map { it.text }
+            assertEquals(listOf("enrolled in the end"), texts)
+        }
     }
 
     @Test

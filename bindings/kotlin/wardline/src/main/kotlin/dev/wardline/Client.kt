@@ -357,14 +357,14 @@ public class Client internal constructor(private val inside: NativeClient) : Aut
          */
         @JvmSynthetic
         public suspend fun open(config: Config): Client = native {
-            Client(NativeClient.open(config.lowered(), config.transport.lowered(), config.keyStore.lowered()))
+            Client(NativeClient.open(config.lowered(), config.transport.lowered(), config.keyStore.lowered(), null))
         }
 
         /**
          * Makes a new device of a person and asks the organization to list it. The client is unlocked.
          *
          * [ticket] is the one-use ticket that the organization's backend minted for this person. When the relay could
-         * not be asked, call it again on the same folder with the same passphrase.
+         * not be asked, or the coroutine was cancelled, call it again on the same folder with the same passphrase.
          */
         @JvmSynthetic
         public suspend fun enroll(
@@ -383,6 +383,7 @@ public class Client internal constructor(private val inside: NativeClient) : Aut
                     label,
                     ticket,
                     passphrase.inside,
+                    null,
                 ),
             )
         }

@@ -61,12 +61,15 @@ public class TestClock @JvmOverloads constructor(now: Instant? = null) {
                 ticket,
                 passphrase.inside,
                 inside,
+                null,
             ),
         )
     }
 
     /** [Client.open] by this clock. */
     public suspend fun open(config: Config): Client = native {
-        Client(ClientForTests.openAt(config.lowered(), config.transport.lowered(), config.keyStore.lowered(), inside))
+        Client(
+            ClientForTests.openAt(config.lowered(), config.transport.lowered(), config.keyStore.lowered(), inside, null),
+        )
     }
 }
