@@ -60,6 +60,9 @@ pub enum Error {
     /// There is no such message or conversation here.
     #[error("there is no such message or conversation on this device")]
     Unknown,
+    /// The person has no other active device of this id.
+    #[error("the person has no other active device of this id; look at the list of devices")]
+    NoSuchDevice,
     /// No background loop is possible: there is no async runtime.
     #[error("no async runtime; call this from one, or give the client a handle of one")]
     NoRuntime,
@@ -171,6 +174,7 @@ impl Error {
             Self::NotEnrolled => "WL-NOT-ENROLLED",
             Self::AlreadyEnrolled => "WL-ALREADY-ENROLLED",
             Self::Unknown => "WL-UNKNOWN",
+            Self::NoSuchDevice => "WL-NO-SUCH-DEVICE",
             Self::NoRuntime => "WL-NO-RUNTIME",
             Self::Credential(_) => "WL-CREDENTIAL",
         };

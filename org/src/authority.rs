@@ -33,7 +33,7 @@ use crate::{
     head::{HeadError, SignedHead},
     id::{DeviceId, EntryKey, OrgId, RelayId, RoleId, TeamId, UserId},
     log::HeadLog,
-    person::{ChangeKind, DeviceChange, Person, PersonStatus, StaffRole, Vouch},
+    person::{ChangeKind, Device, DeviceChange, Person, PersonStatus, StaffRole, VouchStatement},
     policy::{Policy, PolicyError, SignedPolicy},
     random::RandomUnavailable,
     root::{Purpose, Root, RootError, SignedRoot},
@@ -254,23 +254,27 @@ impl Authority {
         }
     }
 
-    /// Records that one active device of a person vouches for another one of theirs. `false` when it
-    /// is recorded already.
-    pub fn vouch(
-        &mut self,
-        user: &UserId,
-        device: DeviceId,
-        vouch: Vouch,
-    ) -> Result<bool, AuthorityError> {
+    /// Takes in what a device says about another one of the same person: the bytes of a
+    /// [`VouchStatement`], which may come over any way, because the device that vouches has signed them.
+    /// The directory shows it with the next head. `false` when it is recorded already.
+    ///
+    /// Both must be active devices of that person, and the one that vouches must be vouched for itself.
+    pub fn admit_vouch(&mut self, statement: &[u8]) -> Result<bool, AuthorityError> {
+        let VouchStatement {
+            user,
+            device,
+            vouch,
+        } = VouchStatement::decode(statement)?;
         let mut person = self
-            .person(user)
+            .person(&user)
             .cloned()
             .ok_or(AuthorityError::UnknownPerson)?;
-        if !person
-            .active_devices()
-            .any(|active| active.id() == vouch.by)
-        {
+        let is_active = |id| person.device(id).is_some_and(Device::is_active);
+        if !is_active(vouch.by) || !is_active(device) {
             return Err(AuthorityError::UnknownDevice);
+        }
+        if !person.is_vouched(vouch.by) {
+            return Err(AuthorityError::Unvouched);
         }
         let found = person.devices.iter_mut().find(|known| known.id() == device);
         let vouched = found.ok_or(AuthorityError::UnknownDevice)?;
@@ -473,6 +477,9 @@ pub enum AuthorityError {
     /// The reason of a wipe order is not a word.
     #[error("the wipe order is malformed: give one word as its reason")]
     Wipe(#[from] WipeError),
+    /// The device that vouches is not vouched for itself.
+    #[error("the device that vouches is not vouched for itself: vouch with one that is")]
+    Unvouched,
     /// A policy of another organization, or not newer than the one in force.
     #[error("the policy must be of this organization and have a higher version")]
     PolicyVersion,

@@ -4,10 +4,13 @@
 //! authority adds one behind their back ([`Person::extends`]). Deciding when to look is the client's
 //! concern; changing a person is the concern of the authority.
 
+mod vouch;
+
 use std::fmt;
 
 use wardline_proto::v1;
 
+pub use self::vouch::VouchStatement;
 use crate::{
     credential::{Credential, SignedCredential},
     entry::{self, EntryError, Signatures},
@@ -203,17 +206,22 @@ impl Person {
         self.devices.iter().filter(|device| device.is_active())
     }
 
-    /// Whether a device is the person's first one, or another device of theirs vouched for it. Others
-    /// are shown as unvouched.
+    /// Whether a device is the person's first one, or one that is vouched for itself vouched for it: a
+    /// chain of devices leads to the first. Others are shown as unvouched. Devices that vouch for each
+    /// other alone, such as two that one thief enrolled, are not vouched.
     pub fn is_vouched(&self, id: DeviceId) -> bool {
-        let is_first = self
-            .device_changes
-            .first()
-            .is_some_and(|change| change.device == id);
-        is_first
-            || self
-                .device(id)
-                .is_some_and(|device| !device.vouches.is_empty())
+        let mut vouched: Vec<DeviceId> = Vec::new();
+        vouched.extend(self.device_changes.first().map(|change| change.device));
+        loop {
+            let next = self.devices.iter().find(|device| {
+                let by_one = |vouch: &Vouch| vouched.contains(&vouch.by);
+                !vouched.contains(&device.id()) && device.vouches.iter().any(by_one)
+            });
+            match next {
+                Some(device) => vouched.push(device.id()),
+                None => return vouched.contains(&id),
+            }
+        }
     }
 
     /// Whether this is a later (or the same) state of `earlier`: the same person, with a history that
@@ -387,15 +395,6 @@ fn device_from_proto(device: v1::Device, signatures: Signatures) -> Result<Devic
         Signatures::Check => SignedCredential::verify,
         Signatures::CheckedBefore => SignedCredential::from_stored,
     };
-    let vouch = |vouch: v1::Vouch| {
-        Ok(Vouch {
-            by: DeviceId::from_slice(&vouch.by_device).map_err(|_| EntryError::Malformed)?,
-            signature: vouch
-                .signature
-                .try_into()
-                .map_err(|_| EntryError::Malformed)?,
-        })
-    };
     Ok(Device {
         credential: read(&device.credential, &device.signature)?,
         enrolled_at: Timestamp::from_millis(device.enrolled_at_ms),
@@ -403,7 +402,7 @@ fn device_from_proto(device: v1::Device, signatures: Signatures) -> Result<Devic
         vouches: device
             .vouches
             .into_iter()
-            .map(vouch)
+            .map(vouch::from_proto)
             .collect::<Result<_, EntryError>>()?,
     })
 }
@@ -419,14 +418,7 @@ fn device_to_proto(device: &Device) -> v1::Device {
         .into(),
         enrolled_at_ms: device.enrolled_at.as_millis(),
         revoked_at_ms: device.revoked_at.unwrap_or_default().as_millis(),
-        vouches: device
-            .vouches
-            .iter()
-            .map(|vouch| v1::Vouch {
-                by_device: vouch.by.to_vec(),
-                signature: vouch.signature.to_vec(),
-            })
-            .collect(),
+        vouches: device.vouches.iter().map(vouch::to_proto).collect(),
     }
 }
 

@@ -30,6 +30,7 @@ pub(crate) enum Action {
     InboxKeyChanged = 16,
     PresenceAllowed = 17,
     PresenceForbidden = 18,
+    Vouched = 19,
     MessageAnswered = 30,
     MessageRecalled = 31,
     RecallRefused = 32,

@@ -393,6 +393,15 @@ impl Client {
         if answer.head_version != asked.head_version {
             // Published in between: the new head comes first, then the entries are asked for again.
             self.note_head(answer.head_version);
+            self.look(move |view| {
+                let keys = asked
+                    .queries
+                    .iter()
+                    .filter_map(|query| query.key.parse().ok());
+                view.memory.wanted_entries.extend(keys);
+                Ok(())
+            })
+            .await?;
             return Ok(Answered {
                 newer_head: true,
                 ..Answered::default()

@@ -6,12 +6,14 @@
 //!
 //! * `mod.rs`: enrolling, opening, closing; [`config`]: what that needs.
 //! * [`lock`]: who may read. [`messages`]: writing and reading.
+//!   [`devices`]: the person's own, and vouching for one.
 //! * [`purging`]: that nothing is left of what was taken back. [`ending`]: revoked, or ordered to erase itself.
 //! * [`asks`]: what to ask the relay. [`sync`]: the rounds and the loop; [`requests`]: the same for
 //!   hosts that carry calls themselves. [`live`]: views that follow. [`inbox`]: what a second process needs.
 
 mod asks;
 mod config;
+mod devices;
 mod ending;
 mod inbox;
 mod index;
@@ -47,6 +49,7 @@ use wardline_org::{
 use wardline_proto::{Message as _, v1};
 
 pub use config::Config;
+pub use devices::OwnDevice;
 pub use inbox::{Collected, Inbox};
 pub use live::{ConversationList, ConversationListChange, Timeline, TimelineChange};
 pub use requests::{PendingRequest, RequestId};

@@ -5,7 +5,6 @@ use wardline_org::authority::{
     Authority, AuthorityError, HeadPlan, PersonDetails, Secrets, SnapshotError,
 };
 use wardline_org::entry::EntryError;
-use wardline_org::person::Vouch;
 use wardline_org::policy::Policy;
 use wardline_org::root::{Purpose, RootError};
 use wardline_org::team::{CareTeam, TeamMember};
@@ -110,34 +109,6 @@ fn somebody_who_left_and_came_back_starts_without_devices() {
         desk.admit("DR-CA-001", &Device::new("DR-CA-001", 2))
             .is_ok()
     );
-}
-
-#[test]
-fn only_an_active_device_of_the_same_person_vouches() {
-    let mut desk = Desk::new();
-    let (phone, new) = (Device::new("DR-CA-001", 1), Device::new("DR-CA-001", 2));
-    let other = Device::new("DR-CA-002", 3);
-    desk.admit("DR-CA-001", &phone).unwrap();
-    desk.admit("DR-CA-001", &new).unwrap();
-    desk.admit("DR-CA-002", &other).unwrap();
-    let person = user("DR-CA-001");
-
-    let foreign = Vouch::create(&other.signer, other.id(), new.id());
-    let refused = desk.authority.vouch(&person, new.id(), foreign);
-    assert_eq!(refused, Err(AuthorityError::UnknownDevice));
-    let forged = Vouch::create(&other.signer, phone.id(), new.id());
-    let refused = desk.authority.vouch(&person, new.id(), forged);
-    assert_eq!(refused, Err(AuthorityError::Entry(EntryError::Vouch)));
-
-    let vouch = Vouch::create(&phone.signer, phone.id(), new.id());
-    assert!(
-        desk.authority
-            .vouch(&person, new.id(), vouch.clone())
-            .unwrap()
-    );
-    assert!(!desk.authority.vouch(&person, new.id(), vouch).unwrap());
-    assert!(desk.authority.person(&person).unwrap().is_vouched(new.id()));
-    desk.publish();
 }
 
 fn team() -> CareTeam {

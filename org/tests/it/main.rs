@@ -38,5 +38,7 @@ mod tickets;
 mod trees;
 mod trust;
 #[cfg(feature = "authority")]
+mod vouches;
+#[cfg(feature = "authority")]
 mod wipes;
 mod worked_request;

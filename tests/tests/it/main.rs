@@ -7,6 +7,7 @@ mod canary;
 mod conversations;
 mod custody;
 mod delivery;
+mod devices;
 mod directory;
 mod failures;
 mod fuzz;
