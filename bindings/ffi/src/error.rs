@@ -135,7 +135,7 @@ errors! {
         /// The head that was offered.
         offered: Option<u64>,
     }
-    /// There is no such message or conversation on this device.
+    /// There is no such message, conversation or device here.
     NotFound {}
     /// An argument does not have the form it must have.
     Argument {
@@ -314,7 +314,7 @@ impl From<Error> for WardlineError {
             Error::Directory(_) | Error::Entries(_) => {
                 variant!(Directory, facts, held: None, offered: None)
             }
-            Error::Unknown => variant!(NotFound, facts),
+            Error::Unknown | Error::NoSuchDevice => variant!(NotFound, facts),
             // What a newer core adds keeps its code; its domain comes with the next version of this.
             _ => variant!(Defect, facts),
         }

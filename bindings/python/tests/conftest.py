@@ -47,9 +47,17 @@ class Device:
 
 
 class Ward:
-    def __init__(self, folder: Path, authority: Authority, relay: Relay, pin: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        authority: Authority,
+        secrets: AuthoritySecrets,
+        relay: Relay,
+        pin: str,
+    ) -> None:
         self.folder = folder
         self.authority = authority
+        self.secrets = secrets
         self.relay = relay
         self.pin = pin
         self._devices: list[Device] = []
@@ -107,13 +115,14 @@ class Ward:
 
 
 async def open_ward(folder: Path) -> Ward:
-    authority = Authority.found("mercy", AuthoritySecrets.generate(root_keys=1))
+    secrets = AuthoritySecrets.generate(root_keys=1)
+    authority = Authority.found("mercy", secrets)
     for user in PEOPLE:
         await authority.upsert_person(PersonDetails(user, f"Person {user}"))
     members = tuple(TeamMember(user) for user in PEOPLE)
     await authority.upsert_team(CareTeam("team-1", "Care team", members))
     relay = await Relay.open(folder / "relay", RELAY, [await authority.root_document()])
-    ward = Ward(folder, authority, relay, await authority.pin())
+    ward = Ward(folder, authority, secrets, relay, await authority.pin())
     await ward.publish()
     return ward
 

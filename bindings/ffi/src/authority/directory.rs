@@ -59,6 +59,8 @@ pub struct DeviceInfo {
     pub enrolled_at_ms: i64,
     /// When it was revoked, if it was.
     pub revoked_at_ms: Option<i64>,
+    /// Whether it is the person's first one, or a chain of vouches leads to it from there.
+    pub vouched: bool,
 }
 
 /// A care team.
@@ -139,6 +141,13 @@ impl Authority {
         let user: UserId = parse("user", &user)?;
         let device: DeviceId = parse("device", &device)?;
         self.with(move |authority, now| Ok(authority.revoke_device(&user, device, now)?))
+            .await
+    }
+
+    /// Takes in what `Client::vouch` answered on one device of a person about another one of theirs; it may
+    /// come over any way. `false` when it is recorded already.
+    pub async fn admit_vouch(&self, statement: Vec<u8>) -> Result<bool, WardlineError> {
+        self.with(move |authority, _| Ok(authority.admit_vouch(&statement)?))
             .await
     }
 
@@ -286,6 +295,7 @@ impl From<&person::Person> for PersonInfo {
                     device: device.id().to_string(),
                     enrolled_at_ms: device.enrolled_at.as_millis(),
                     revoked_at_ms: device.revoked_at.map(wardline_org::Timestamp::as_millis),
+                    vouched: person.is_vouched(device.id()),
                 })
                 .collect(),
         }

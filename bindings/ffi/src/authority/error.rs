@@ -20,6 +20,7 @@ impl From<AuthorityError> for WardlineError {
             AuthorityError::MissingKey(_) => "WL-AUTHORITY-MISSING-KEY",
             AuthorityError::UnknownPerson => "WL-AUTHORITY-UNKNOWN-PERSON",
             AuthorityError::UnknownDevice => "WL-AUTHORITY-UNKNOWN-DEVICE",
+            AuthorityError::Unvouched => "WL-AUTHORITY-UNVOUCHED",
             AuthorityError::PolicyVersion => "WL-AUTHORITY-POLICY-VERSION",
             AuthorityError::Unsettled => "WL-AUTHORITY-UNSETTLED",
             AuthorityError::Entry(_) => "WL-AUTHORITY-ENTRY",

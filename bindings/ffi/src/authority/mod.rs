@@ -1,6 +1,6 @@
 //! The organization's signing side: for backends, and for QA.
 //!
-//! * `mod.rs`: founding, restoring, publishing. `directory`: people, teams and devices;
+//! * `mod.rs`: founding, restoring, replacing keys, publishing. `directory`: people, teams and devices;
 //!   `roles`: who is on call. `policy`: what everybody obeys.
 //! * `wipe`: orders to erase a device. `secrets`: its keys. `error`: why it refuses.
 //!
@@ -142,6 +142,28 @@ impl Authority {
             issuer
                 .mint(&user, validity, now)
                 .map_err(|error| authority::AuthorityError::from(error).into())
+        })
+        .await
+    }
+
+    /// Replaces every key: the root document with those of `next` is signed by the root keys of `current` and
+    /// of `next`, enough of both, and `threshold` of the new ones sign from then on. Apps keep their pin, and
+    /// devices follow with the next head.
+    ///
+    /// Store `next` before, and the snapshot after; keep `current` until the next `publish` has ended. While a
+    /// head is on its way it answers `WL-AUTHORITY-UNSETTLED`: publish first.
+    pub async fn rotate(
+        &self,
+        current: Arc<AuthoritySecrets>,
+        next: Arc<AuthoritySecrets>,
+        threshold: u32,
+    ) -> Result<(), WardlineError> {
+        let threshold = usize::try_from(threshold).unwrap_or(usize::MAX);
+        self.with(move |authority, _| {
+            let fresh = next.keys().root_signers();
+            let root_keys = fresh.iter().map(|key| key.public_key()).collect();
+            let both = [current.keys().root_signers(), fresh].concat();
+            Ok(authority.rotate(root_keys, threshold, next.keys().signers(), &both)?)
         })
         .await
     }

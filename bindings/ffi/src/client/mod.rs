@@ -2,11 +2,12 @@
 //!
 //! * `mod.rs`: enrolling, opening, shutting down.
 //! * `messages`: writing and reading. `events`: what the app is told, and the line to the relay.
-//!   `keys`: lock and passphrase. [`config`]: what a device is opened with.
+//!   `keys`: lock and passphrase. `devices`: the person's own. [`config`]: what a device is opened with.
 //!
 //! Every method answers `WL-CLOSED` once the client was shut down.
 
 pub mod config;
+mod devices;
 mod events;
 mod keys;
 mod messages;
@@ -22,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use wardline_org::Clock;
 
 use self::config::ClientConfig;
+pub use self::devices::OwnDevice;
 pub use self::events::{PendingRequest, Round};
 use crate::{
     cancel::CancelToken,

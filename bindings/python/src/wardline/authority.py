@@ -47,6 +47,8 @@ class DeviceInfo:
     device: str
     enrolled_at: datetime
     revoked_at: datetime | None
+    #: Whether it is the person's first one, or a chain of vouches leads to it from there.
+    vouched: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +251,18 @@ class Authority:
         millis = None if valid_for is None else round(valid_for / timedelta(milliseconds=1))
         return str(await run(lambda: self._native.mint_ticket(user, millis)))
 
+    async def rotate(
+        self, current: AuthoritySecrets, fresh: AuthoritySecrets, *, threshold: int = 1
+    ) -> None:
+        """Replaces every key: the root keys of both sign the next root document, and ``threshold`` of
+        the fresh ones sign from then on. Apps keep their pin; devices follow with the next head.
+
+        Store ``fresh`` before, and the snapshot after; keep ``current`` until the next :meth:`publish`
+        has ended. While a head is on its way it raises ``WL-AUTHORITY-UNSETTLED``: publish first.
+        """
+        old, new = current._native, fresh._native
+        await run(lambda: self._native.rotate(old, new, threshold))
+
     async def publish(
         self, relay: str, transport: Transport, store: StateStore | None = None
     ) -> PublishReport:
@@ -316,6 +330,11 @@ class Authority:
         """Revokes one device for good."""
         return bool(await run(lambda: self._native.revoke_device(user, device)))
 
+    async def admit_vouch(self, statement: bytes) -> bool:
+        """Takes in what :meth:`wardline.Client.vouch` returned on one device of a person about another
+        one of theirs. ``False`` when it is recorded already."""
+        return bool(await run(lambda: self._native.admit_vouch(statement)))
+
     async def upsert_team(self, team: CareTeam) -> bool:
         """Adds or replaces a care team. ``False`` when nothing changed."""
         record = native.Team(
@@ -349,7 +368,9 @@ class Authority:
             ),
             active=found.active,
             devices=tuple(
-                DeviceInfo(one.device, time(one.enrolled_at_ms), maybe_time(one.revoked_at_ms))
+                DeviceInfo(
+                    one.device, time(one.enrolled_at_ms), maybe_time(one.revoked_at_ms), one.vouched
+                )
                 for one in found.devices
             ),
         )

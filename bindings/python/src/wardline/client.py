@@ -18,6 +18,7 @@ from .model import (
     ConversationListChange,
     ConversationPage,
     Message,
+    OwnDevice,
     Page,
     Patient,
     PendingRequest,
@@ -104,6 +105,28 @@ class Client:
     def device(self) -> str:
         """This device."""
         return str(do(self._native.device))
+
+    async def own_devices(self) -> tuple[OwnDevice, ...]:
+        """The devices of this person that this device knows of, revoked ones included, in the order in
+        which they were admitted. An active one that is not vouched is a reason to ask the person.
+        What changed since the last round is asked for by the next one."""
+        found = await run(lambda: self._native.own_devices())
+        return tuple(
+            OwnDevice(
+                one.device,
+                one.label,
+                model.time(one.enrolled_at_ms),
+                model.maybe_time(one.revoked_at_ms),
+                one.vouched,
+            )
+            for one in found
+        )
+
+    async def vouch(self, device: str) -> bytes:
+        """Says that another device of this person is theirs: call it once the person has compared both.
+        Hand the statement to the organization's backend, for
+        :meth:`wardline.authority.Authority.admit_vouch`; it is no secret."""
+        return bytes(await run(lambda: self._native.vouch(device)))
 
     # Writing and reading.
 

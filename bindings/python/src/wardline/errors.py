@@ -146,7 +146,7 @@ class DirectoryError(WardlineError):
 
 
 class NotFoundError(WardlineError):
-    """There is no such message or conversation on this device."""
+    """There is no such message, conversation or device here."""
 
 
 class ArgumentError(WardlineError, ValueError):

@@ -269,6 +269,19 @@ class TimelineChange:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnDevice:
+    """One of this person's devices, as the directory lists it."""
+
+    device: str
+    #: What it calls itself.
+    label: str = field(repr=False)
+    enrolled_at: datetime
+    revoked_at: datetime | None
+    #: Whether it is the person's first one, or a chain of vouches leads to it from there.
+    vouched: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Round:
     """What one round with the relay did."""
 

@@ -65,7 +65,7 @@ public struct WardlineError: Error, Hashable, Sendable {
         case relay(retryAfter: Duration?, limit: Int?)
         /// The relay showed a directory that is not believed. The version that is, and the older one offered.
         case directory(held: Int?, offered: Int?)
-        /// There is no such message or conversation on this device.
+        /// There is no such message, conversation or device here.
         case notFound
         /// An argument does not have the form it must have.
         case argument(name: String)

@@ -64,6 +64,16 @@ public final class Authority: Sendable {
         try await run { try await inside.mintTicket(user: user, validForMs: validity?.millis) }
     }
 
+    /// Replaces every key: the root keys of both sign the next root document, and `threshold` of the fresh ones sign from
+    /// then on. Apps keep their pin; devices follow with the next head. While a head is on its way it throws
+    /// `WL-AUTHORITY-UNSETTLED`: publish first.
+    public func rotate(from current: AuthoritySecrets, to fresh: AuthoritySecrets, threshold: Int = 1) async throws {
+        try await run {
+            try await inside.rotate(
+                current: current.inside, next: fresh.inside, threshold: UInt32(clamping: threshold))
+        }
+    }
+
     /// Takes in every device that waits at the relay, and publishes a head if one is due.
     ///
     /// The state is handed to `save` before the relay can have it. Every step can be repeated.
@@ -113,6 +123,13 @@ public final class Authority: Sendable {
     @discardableResult
     public func revoke(device: String, of user: String) async throws -> Bool {
         try await run { try await inside.revokeDevice(user: user, device: device) }
+    }
+
+    /// Takes in what `Client.vouch(for:)` returned on one device of a person about another one of theirs. `false` when it
+    /// is recorded already.
+    @discardableResult
+    public func admitVouch(_ statement: Data) async throws -> Bool {
+        try await run { try await inside.admitVouch(statement: statement) }
     }
 
     /// Adds or replaces a care team. `false` when nothing changed.

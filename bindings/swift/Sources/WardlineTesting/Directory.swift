@@ -59,6 +59,8 @@ public struct DeviceInfo: Hashable, Sendable {
     public let enrolledAt: Date
     /// When it was revoked, if it was.
     public let revokedAt: Date?
+    /// Whether it is the person's first one, or a chain of vouches leads to it from there.
+    public let isVouched: Bool
 }
 
 /// An order to a device to erase itself, and whether it has obeyed.
@@ -177,7 +179,7 @@ extension PersonInfo {
         devices = info.devices.map {
             DeviceInfo(
                 device: $0.device, enrolledAt: Date(millis: $0.enrolledAtMs),
-                revokedAt: $0.revokedAtMs.map(Date.init(millis:)))
+                revokedAt: $0.revokedAtMs.map(Date.init(millis:)), isVouched: $0.vouched)
         }
     }
 }

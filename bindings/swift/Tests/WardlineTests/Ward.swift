@@ -43,6 +43,7 @@ final class Ward {
 
     let folder: URL
     let authority: Authority
+    let secrets: AuthoritySecrets
     let relay: TestRelay
     let pin: String
     private var devices: [Device] = []
@@ -55,7 +56,8 @@ final class Ward {
 
     init(folder: URL) async throws {
         self.folder = folder
-        authority = try Authority(founding: "mercy", secrets: AuthoritySecrets(rootKeys: 1))
+        secrets = try AuthoritySecrets(rootKeys: 1)
+        authority = try Authority(founding: "mercy", secrets: secrets)
         for user in ["NS-1", "DR-1"] {
             try await authority.upsert(PersonDetails(user: user, displayName: "Person \(user)"))
         }

@@ -36,6 +36,7 @@ class Device(var client: Client, var config: Config, val network: FaultyNetwork?
 class Ward private constructor(
     val folder: File,
     val authority: Authority,
+    val secrets: AuthoritySecrets,
     val relay: TestRelay,
     private val pin: String,
 ) {
@@ -96,12 +97,13 @@ class Ward private constructor(
 
     companion object {
         suspend fun open(folder: File): Ward {
-            val authority = Authority.found("mercy", AuthoritySecrets.generate(rootKeys = 1))
+            val secrets = AuthoritySecrets.generate(rootKeys = 1)
+            val authority = Authority.found("mercy", secrets)
             for (user in listOf("NS-1", "DR-1")) authority.upsertPerson(PersonDetails(user, "Person $user"))
             val members = listOf("NS-1", "DR-1").map { TeamMember(it) }
             authority.upsertTeam(CareTeam("team-1", "Care team", members))
             val relay = TestRelay.open(File(folder, "relay"), RELAY, listOf(authority.rootDocument()))
-            return Ward(folder, authority, relay, authority.pin()).apply { publish() }
+            return Ward(folder, authority, secrets, relay, authority.pin()).apply { publish() }
         }
     }
 }

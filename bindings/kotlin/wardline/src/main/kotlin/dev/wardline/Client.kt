@@ -15,6 +15,7 @@ import dev.wardline.internal.native
 import dev.wardline.internal.number
 import dev.wardline.internal.pending
 import dev.wardline.internal.status
+import dev.wardline.internal.time
 import kotlinx.coroutines.NonCancellable
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.flow
@@ -39,6 +40,23 @@ public class Client internal constructor(private val inside: NativeClient) : Aut
 
     /** This device. */
     public val device: String get() = native { inside.device() }
+
+    /**
+     * The devices of this person that this device knows of, revoked ones included, in the order in which they were
+     * admitted. An active one that is not vouched is a reason to ask the person. What changed since the last round is
+     * asked for by the next one.
+     */
+    public suspend fun ownDevices(): List<OwnDevice> = native {
+        inside.ownDevices().map {
+            OwnDevice(it.device, it.label, time(it.enrolledAtMs), it.revokedAtMs?.let(::time), it.vouched)
+        }
+    }
+
+    /**
+     * Says that another device of this person is theirs: call it once the person has compared both. Hand the statement to
+     * the organization's backend, for `Authority.admitVouch`; it is no secret.
+     */
+    public suspend fun vouch(device: String): ByteArray = native { inside.vouch(device) }
 
     // Writing and reading.
 

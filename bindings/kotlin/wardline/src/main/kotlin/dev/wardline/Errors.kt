@@ -134,7 +134,7 @@ public class RelayException internal constructor(
 public class DirectoryException internal constructor(facts: Facts, public val held: Long?, public val offered: Long?) :
     WardlineException(facts.code, facts.detail, facts.retryable, facts.recovery)
 
-/** There is no such message or conversation on this device. */
+/** There is no such message, conversation or device here. */
 public class NotFoundException internal constructor(facts: Facts) :
     WardlineException(facts.code, facts.detail, facts.retryable, facts.recovery)
 

@@ -235,6 +235,26 @@ public data class TimelineChange(
 )
 
 /**
+ * One of this person's devices, as the directory lists it.
+ *
+ * @property device its id.
+ * @property label what it calls itself.
+ * @property enrolledAt when the authority admitted it.
+ * @property revokedAt when the authority revoked it, if it did.
+ * @property isVouched whether it is the person's first one, or a chain of vouches leads to it from there.
+ */
+public data class OwnDevice(
+    val device: String,
+    val label: String,
+    val enrolledAt: Instant,
+    val revokedAt: Instant?,
+    val isVouched: Boolean,
+) {
+    /** Shows no label. */
+    override fun toString(): String = "OwnDevice($device, isVouched=$isVouched)"
+}
+
+/**
  * What one round with the relay did.
  *
  * @property posted envelopes that the relay took or finally refused.

@@ -87,6 +87,17 @@ public class Authority internal constructor(private val inside: NativeAuthority)
     }
 
     /**
+     * Replaces every key: the root keys of both sign the next root document, and [threshold] of the fresh ones sign from
+     * then on. Apps keep their pin; devices follow with the next head.
+     *
+     * Store [fresh] before, and the snapshot after; keep [current] until the next [publish] has ended. While a head is on
+     * its way it throws `WL-AUTHORITY-UNSETTLED`: publish first.
+     */
+    public suspend fun rotate(current: AuthoritySecrets, fresh: AuthoritySecrets, threshold: Int = 1): Unit = native {
+        inside.rotate(current.inside, fresh.inside, number("threshold", threshold))
+    }
+
+    /**
      * Takes in every device that waits at the relay, and publishes a head if one is due.
      *
      * The state is handed to [store] before the relay can have it. Repeat it from a timer; every step can be repeated.
@@ -132,6 +143,12 @@ public class Authority internal constructor(private val inside: NativeAuthority)
         inside.revokeDevice(user, device)
     }
 
+    /**
+     * Takes in what [dev.wardline.Client.vouch] returned on one device of a person about another one of theirs. False
+     * when it is recorded already.
+     */
+    public suspend fun admitVouch(statement: ByteArray): Boolean = native { inside.admitVouch(statement) }
+
     /** Adds or replaces a care team. False when nothing changed. */
     public suspend fun upsertTeam(team: CareTeam): Boolean = native {
         val members = team.members.map { NativeMember(it.user, it.role) }
@@ -149,7 +166,9 @@ public class Authority internal constructor(private val inside: NativeAuthority)
             PersonInfo(
                 PersonDetails(details.user, details.displayName, details.fhirReferences, roles),
                 found.active,
-                found.devices.map { DeviceInfo(it.device, time(it.enrolledAtMs), it.revokedAtMs?.let(::time)) },
+                found.devices.map {
+                    DeviceInfo(it.device, time(it.enrolledAtMs), it.revokedAtMs?.let(::time), it.vouched)
+                },
             )
         }
     }

@@ -42,8 +42,14 @@ public data class PersonDetails @JvmOverloads constructor(
  * @property device its id.
  * @property enrolledAt when it was admitted.
  * @property revokedAt when it was revoked, if it was.
+ * @property isVouched whether it is the person's first one, or a chain of vouches leads to it from there.
  */
-public data class DeviceInfo(val device: String, val enrolledAt: Instant, val revokedAt: Instant?)
+public data class DeviceInfo(
+    val device: String,
+    val enrolledAt: Instant,
+    val revokedAt: Instant?,
+    val isVouched: Boolean,
+)
 
 /**
  * A person in the directory, with changes that are not published yet.

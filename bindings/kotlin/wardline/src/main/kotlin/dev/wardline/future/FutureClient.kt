@@ -11,6 +11,7 @@ import dev.wardline.ConversationListSnapshot
 import dev.wardline.ConversationPage
 import dev.wardline.Event
 import dev.wardline.Message
+import dev.wardline.OwnDevice
 import dev.wardline.Page
 import dev.wardline.Passphrase
 import dev.wardline.Patient
@@ -88,6 +89,12 @@ public class FutureClient(public val client: Client) : AutoCloseable {
 
     /** See [Client.unreadTotal]. */
     public fun unreadTotal(): CompletableFuture<Long> = later { client.unreadTotal() }
+
+    /** See [Client.ownDevices]. */
+    public fun ownDevices(): CompletableFuture<List<OwnDevice>> = later { client.ownDevices() }
+
+    /** See [Client.vouch]. */
+    public fun vouch(device: String): CompletableFuture<ByteArray> = later { client.vouch(device) }
 
     /** See [Client.conversations]. */
     @JvmOverloads
