@@ -14,6 +14,7 @@ use wardline_org::{
 use wardline_sqlite::Error as SqliteError;
 
 use crate::{
+    client::NOT_BELIEVED,
     error::{Error, SendError},
     session::OpenFailure,
     store::{StoreError, search::SearchError},
@@ -33,6 +34,8 @@ pub fn errors() -> Vec<Error> {
         Error::AlreadyEnrolled,
         Error::Credential(CredentialError::Malformed),
         Error::Unknown,
+        Error::NoSuchDevice,
+        Error::Wiped,
         Error::Search,
         Error::NoRuntime,
         Error::NoRandomness,
@@ -49,11 +52,17 @@ pub fn errors() -> Vec<Error> {
     errors
 }
 
-/// The codes of [`Event::EnvelopeRefused`](crate::Event::EnvelopeRefused), each with what it means.
+/// The codes that only events carry ([`Event::EnvelopeRefused`](crate::Event::EnvelopeRefused),
+/// [`Event::DirectoryRefused`](crate::Event::DirectoryRefused)), each with what it means.
 pub fn events() -> impl Iterator<Item = (&'static str, String)> {
+    let orders = (
+        NOT_BELIEVED,
+        "an order to wipe this device is not believed: report the relay".to_owned(),
+    );
     OpenFailure::ALL
         .into_iter()
         .map(|failure| (failure.code(), failure.to_string()))
+        .chain([orders])
 }
 
 /// The codes that stand in the log only, each with what it means: no call ends with one.
@@ -78,6 +87,13 @@ fn sends() -> impl Iterator<Item = SendError> {
         SendError::TooManyIdentifiers { length, limit },
         SendError::NoSuchRecipient,
         SendError::OnlySelf,
+        SendError::PatientNotIdentified { needed: 2 },
+        SendError::StatNotAllowed,
+        SendError::NotYours,
+        SendError::TooLateToRecall,
+        SendError::NotAsked,
+        SendError::OwnMessage,
+        SendError::SenderRevoked,
         SendError::IdempotencyKeyTooLong,
     ]
     .into_iter()

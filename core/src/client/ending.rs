@@ -257,4 +257,4 @@ async fn note_posted(folder: &Path, answer: Response) -> Result<(), Error> {
 }
 
 /// The code that an order which is not believed is reported under.
-const NOT_BELIEVED: &str = "WL-DIRECTORY-BAD-WIPE-ORDER";
+pub(crate) const NOT_BELIEVED: &str = "WL-DIRECTORY-BAD-WIPE-ORDER";

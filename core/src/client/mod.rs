@@ -8,7 +8,8 @@
 //! * [`lock`]: who may read. [`messages`]: writing and reading.
 //!   [`devices`]: the person's own, and vouching for one.
 //! * [`purging`]: that nothing is left of what was taken back. [`ending`]: revoked, or ordered to erase itself.
-//! * [`asks`]: what to ask the relay. [`sync`]: the rounds and the loop; [`requests`]: the same for
+//! * [`asks`]: what to ask the relay; [`replies`]: what its answers do; [`line`]: what is known of it.
+//!   [`sync`]: the rounds and the loop; [`requests`]: the same for
 //!   hosts that carry calls themselves. [`live`]: views that follow. [`inbox`]: what a second process needs.
 
 mod asks;
@@ -17,22 +18,22 @@ mod devices;
 mod ending;
 mod inbox;
 mod index;
+mod line;
 mod live;
 mod lock;
 mod messages;
 mod purging;
 mod push;
+mod replies;
 mod requests;
 mod sync;
 
 use std::{
-    collections::{HashMap, VecDeque},
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
 };
 
 use rusqlite::{Connection, OptionalExtension, params};
@@ -50,7 +51,9 @@ use wardline_proto::{Message as _, v1};
 
 pub use config::Config;
 pub use devices::OwnDevice;
+pub(crate) use ending::NOT_BELIEVED;
 pub use inbox::{Collected, Inbox};
+use line::Line;
 pub use live::{ConversationList, ConversationListChange, Timeline, TimelineChange};
 pub use requests::{PendingRequest, RequestId};
 pub use sync::Round;
@@ -111,44 +114,6 @@ struct Inner {
 struct Unlocked {
     keys: Arc<ReadingKeys>,
     search: Arc<SearchIndex>,
-}
-
-/// What is known about the line to the relay since this open.
-#[derive(Default)]
-struct Line {
-    /// How often the file was taken up again.
-    opened: u64,
-    checkpoint_confirmed: bool,
-    /// For how long a head counts as the newest after the relay has said so.
-    head_refresh: Duration,
-    /// When the head was last confirmed as the newest, by the monotonic clock.
-    head_confirmed_at: Option<Duration>,
-    /// The relay's newest head, as it mentions in passing.
-    head_hint: u64,
-    /// Unclaimed one-time keys at the relay; unknown at first.
-    keys_at_relay: Option<u32>,
-    /// The app has been told that this device is revoked.
-    revocation_told: bool,
-    /// Envelopes that did not open, and how often they have been fetched.
-    doubts: HashMap<u64, u32>,
-    /// When the head was last asked for, by the monotonic clock.
-    head_asked_at: Option<Duration>,
-    /// What has been dealt with and not acknowledged.
-    acknowledge: Option<v1::AcknowledgeRequest>,
-    /// Calls that a host carries, the oldest first.
-    asks: VecDeque<(RequestId, asks::Ask)>,
-}
-
-impl Line {
-    /// Forgets what was known about the file that was let go of; the relay is asked again.
-    fn open_again(&mut self) {
-        *self = Self {
-            opened: self.opened.wrapping_add(1),
-            head_hint: self.head_hint,
-            revocation_told: self.revocation_told,
-            ..Self::default()
-        };
-    }
 }
 
 impl Client {

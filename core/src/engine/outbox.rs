@@ -7,10 +7,10 @@
 //!
 //! How one is sealed is [`super::sealing`]'s concern, and what is sealed goes to [`super::posting`].
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use rusqlite::{Connection, OptionalExtension, params};
-use wardline_org::{DeviceId, EntryKey, Timestamp, person::PersonStatus};
+use wardline_org::{DeviceId, EntryKey, Timestamp, person::PersonStatus, policy::Policy};
 use wardline_proto::{Message, v1};
 
 use super::{
@@ -54,14 +54,9 @@ pub(crate) fn send(step: &mut Step<'_>, draft: &Draft) -> Result<MessageId, Erro
     }
     let rules = step.memory.directory.policy(step.connection)?;
     policy::check_text(&draft.text, &rules)?;
-    let us = EntryKey::Person(step.context.identity.user_id.clone());
-    let us = match step.memory.directory.entry(step.connection, &us)? {
-        Lookup::Present(entry) | Lookup::Unproven(Some(entry)) => Some(entry),
-        Lookup::Absent | Lookup::Unproven(None) => None,
-    };
-    let roles = us.as_ref().and_then(|entry| entry.person());
-    let roles = roles.map(|person| person.staff_roles.as_slice());
-    policy::check_priority(draft.priority, draft.patient.as_ref(), roles, &rules)?;
+    if draft.priority == Priority::Stat {
+        check_stat(step, draft, &rules)?;
+    }
     let (bytes, identifiers) = size_of(draft);
     policy::check_size(bytes, identifiers)?;
     if draft
@@ -250,6 +245,23 @@ fn refuse_hopeless(step: &mut Step<'_>, recipient: &Recipient) -> Result<(), Err
     } else {
         Ok(())
     }
+}
+
+fn check_stat(step: &mut Step<'_>, draft: &Draft, rules: &Policy) -> Result<(), Error> {
+    let us = EntryKey::Person(step.context.identity.user_id.clone());
+    let us = match step.memory.directory.entry(step.connection, &us)? {
+        Lookup::Present(entry) | Lookup::Unproven(Some(entry)) => Some(entry),
+        Lookup::Absent | Lookup::Unproven(None) => None,
+    };
+    let roles = us.as_ref().and_then(|entry| entry.person());
+    let roles = roles.map(|person| person.staff_roles.as_slice());
+    let patient = draft.patient.iter();
+    let distinct: BTreeSet<_> = patient
+        .flat_map(|patient| &patient.identifiers)
+        .filter(|id| !id.value.trim().is_empty())
+        .map(|id| (&id.system, &id.value))
+        .collect();
+    Ok(policy::check_stat(distinct.len(), roles, rules)?)
 }
 
 /// Bytes of a draft's text and patient, and how many identifiers the patient has.

@@ -261,6 +261,16 @@ fn devices_for_receipts(
     Ok(Some(ReceiptDevices { authors, own }))
 }
 
+/// Entries whose proofs came too late for their head. Not everybody who asked for one asks twice.
+pub(crate) fn ask_anew(step: &mut Step<'_>, asked: v1::EntriesRequest) -> Result<(), Error> {
+    let keys = asked
+        .queries
+        .iter()
+        .filter_map(|query| query.key.parse().ok());
+    step.memory.wanted_entries.extend(keys);
+    Ok(())
+}
+
 fn devices_of(step: &mut Step<'_>, user: UserId) -> Result<Option<Vec<DeviceId>>, Error> {
     let key = EntryKey::Person(user);
     Ok(match step.memory.directory.entry(step.connection, &key)? {

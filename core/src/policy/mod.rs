@@ -2,14 +2,9 @@
 //!
 //! The policy itself is parsed and signed in `wardline-org`. Here are the points where it is asked.
 
-use std::collections::BTreeSet;
-
 use wardline_org::{person::StaffRole, policy::Policy};
 
-use crate::{
-    error::SendError,
-    message::{Patient, Priority},
-};
+use crate::error::SendError;
 
 /// Whether a text may be sent. A refusal changes nothing and says why.
 pub(crate) fn check_text(text: &str, policy: &Policy) -> Result<(), SendError> {
@@ -29,29 +24,17 @@ pub(crate) fn check_length(text: &str, policy: &Policy) -> Result<(), SendError>
     Ok(())
 }
 
-/// Whether a message may be as urgent as it wants to be. `roles` are the sender's, if they are known: if not, the
-/// recipients' devices see to it.
-pub(crate) fn check_priority(
-    priority: Priority,
-    patient: Option<&Patient>,
+/// Whether a stat message may be sent about a patient with so many identifiers. `roles` are the sender's, if they
+/// are known: if not, the recipients' devices see to it.
+pub(crate) fn check_stat(
+    identifiers: usize,
     roles: Option<&[StaffRole]>,
     policy: &Policy,
 ) -> Result<(), SendError> {
-    if priority != Priority::Stat {
-        return Ok(());
-    }
     if roles.is_some_and(|roles| !policy.allows_stat(roles)) {
         return Err(SendError::StatNotAllowed);
     }
     let needed = policy.stat_patient_identifiers;
-    let identifiers = patient.map_or(0, |patient| {
-        let ids = patient.identifiers.iter();
-        let ids: BTreeSet<_> = ids
-            .filter(|id| !id.value.trim().is_empty())
-            .map(|id| (&id.system, &id.value))
-            .collect();
-        ids.len()
-    });
     if u32::try_from(identifiers).unwrap_or(u32::MAX) < needed {
         return Err(SendError::PatientNotIdentified { needed });
     }

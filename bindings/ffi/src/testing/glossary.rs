@@ -11,6 +11,7 @@ use wardline_org::{
     policy::PolicyError,
     publisher::{PublisherError, SaveError},
     root::{Purpose, RootError},
+    wipe::WipeError,
 };
 
 use crate::error::{Recovery, WardlineError};
@@ -96,6 +97,8 @@ fn signing() -> impl Iterator<Item = WardlineError> {
         AuthorityError::UnknownDevice,
         AuthorityError::PolicyVersion,
         AuthorityError::Unsettled,
+        AuthorityError::Unvouched,
+        AuthorityError::Wipe(WipeError::Malformed),
         AuthorityError::Entry(EntryError::TooLarge),
         AuthorityError::Root(RootError::SharedKey),
         AuthorityError::Head(HeadError::Malformed),
