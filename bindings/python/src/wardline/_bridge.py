@@ -8,7 +8,7 @@ Two things of the generated code are put right here, for every call at once:
 * A loop that was set wins over the running one, which breaks whoever has two. Here the running one
   always wins.
 
-What a call means is not known here.
+How a call crosses is put right in :mod:`wardline._calls`. What a call means is not known here.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from collections.abc import Awaitable, Callable
 from contextvars import Context
 from typing import Any, TypeVar, TypeVarTuple
 
-from . import errors
+from . import _calls, errors
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -38,6 +38,7 @@ def _choose() -> Any:
 
 _package: Any = _choose()
 native: Any = _package.wardline_ffi
+_calls.replace(native)
 
 
 def library_version() -> str:
