@@ -16,6 +16,7 @@ pub use self::{
     faults::{FaultPlan, FaultyTransport, faulty_transport},
     glossary::{ErrorCode, error_codes, raise_error},
     relay::{TestRelay, TestWakeUp},
+    stopwatch::Stopwatch,
 };
 use crate::{
     authority::{Authority, AuthoritySecrets},

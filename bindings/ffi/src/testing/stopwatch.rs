@@ -3,7 +3,7 @@
 //! Each answer is a list of nanoseconds, one for each call. What a language adds is the difference; how the
 //! core itself fares is measured in `benches/`.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use wardline::{ConversationId, EventCursor};
 
@@ -15,16 +15,26 @@ use crate::{
     runtime::run_to_the_end,
 };
 
+/// Times the calls of one device.
+#[derive(Debug, uniffi::Object)]
+pub struct Stopwatch(Arc<Client>);
+
 #[uniffi::export]
-impl Client {
+impl Stopwatch {
+    /// One for a device.
+    #[uniffi::constructor]
+    pub fn new(client: Arc<Client>) -> Arc<Self> {
+        Arc::new(Self(client))
+    }
+
     /// Sends a text so many times.
-    pub async fn time_sends(
+    pub async fn sends(
         &self,
         recipient: Recipient,
         text: String,
         times: u32,
     ) -> Result<Vec<u64>, WardlineError> {
-        let core = self.core()?;
+        let core = self.0.core()?;
         run_to_the_end(async move {
             let mut taken = Vec::new();
             for _ in 0..times {
@@ -36,9 +46,9 @@ impl Client {
                     patient: None,
                     idempotency_key: None,
                 };
-                let watch = Stopwatch::start();
+                let started = Started::now();
                 core.send(wardline::Draft::try_from(draft)?).await?;
-                taken.push(watch.nanos());
+                taken.push(started.nanos());
             }
             Ok(taken)
         })
@@ -46,20 +56,20 @@ impl Client {
     }
 
     /// Reads the newest page of a conversation so many times.
-    pub async fn time_pages(
+    pub async fn pages(
         &self,
         conversation: String,
         size: u32,
         times: u32,
     ) -> Result<Vec<u64>, WardlineError> {
-        let core = self.core()?;
+        let core = self.0.core()?;
         let conversation: ConversationId = parse("conversation", &conversation)?;
         run_to_the_end(async move {
             let mut taken = Vec::new();
             for _ in 0..times {
-                let watch = Stopwatch::start();
+                let started = Started::now();
                 core.timeline(conversation, None, size).await?;
-                taken.push(watch.nanos());
+                taken.push(started.nanos());
             }
             Ok(taken)
         })
@@ -67,14 +77,14 @@ impl Client {
     }
 
     /// Fetches the first events, at most `max`, so many times.
-    pub async fn time_events(&self, max: u32, times: u32) -> Result<Vec<u64>, WardlineError> {
-        let core = self.core()?;
+    pub async fn events(&self, max: u32, times: u32) -> Result<Vec<u64>, WardlineError> {
+        let core = self.0.core()?;
         run_to_the_end(async move {
             let mut taken = Vec::new();
             for _ in 0..times {
-                let watch = Stopwatch::start();
+                let started = Started::now();
                 core.events_from(EventCursor::default(), max).await?;
-                taken.push(watch.nanos());
+                taken.push(started.nanos());
             }
             Ok(taken)
         })
@@ -82,14 +92,14 @@ impl Client {
     }
 }
 
-struct Stopwatch(Instant);
+struct Started(Instant);
 
-impl Stopwatch {
+impl Started {
     #[allow(
         clippy::disallowed_methods,
         reason = "a stopwatch for people, nothing is decided by it"
     )]
-    fn start() -> Self {
+    fn now() -> Self {
         Self(Instant::now())
     }
 
