@@ -42,6 +42,12 @@ if testing {
         .target(name: "WardlineTesting", dependencies: ["Wardline", "WardlineFFI"]),
         // Processes for tests to kill.
         .executableTarget(name: "wardline-test-child", dependencies: ["Wardline", "WardlineTesting"]),
+        // What this package adds to a call: `cargo xtask bench-bindings swift`.
+        .executableTarget(
+            name: "wardline-overhead",
+            dependencies: ["Wardline", "WardlineTesting", "WardlineFFI"],
+            path: "Benches"
+        ),
         .testTarget(
             name: "WardlineTests",
             dependencies: ["Wardline", "WardlineTesting", "wardline-test-child"]

@@ -23,6 +23,32 @@ pub(crate) struct Build {
     pub(crate) name: &'static str,
     pub(crate) features: &'static str,
     pub(crate) has_testing: bool,
+    pub(crate) profile: Profile,
+}
+
+impl Build {
+    /// The same as it ships, to be measured.
+    pub(crate) fn released(self) -> Self {
+        let profile = Profile::Release;
+        Self { profile, ..self }
+    }
+}
+
+/// How fast it is, and how long building it takes.
+#[derive(Clone, Copy)]
+pub(crate) enum Profile {
+    Dev,
+    Release,
+}
+
+impl Profile {
+    /// Its name, and the folder that cargo builds it in.
+    fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Dev => ("dev", "debug"),
+            Self::Release => ("release", "release"),
+        }
+    }
 }
 
 /// Generates every language for every build, and looks what is in the builds.
@@ -51,18 +77,15 @@ pub(crate) fn check() -> Result<Outcome> {
 
 /// Builds the library and keeps a copy, so that the next build does not replace it.
 pub(crate) fn library(build: Build) -> Result<PathBuf> {
-    run(&mut cargo([
-        "build",
-        "--package",
-        "wardline-ffi",
-        "--features",
-        build.features,
-    ]))?;
+    let (profile, built) = build.profile.names();
+    let mut command = cargo(["build", "--package", "wardline-ffi"]);
+    command.args(["--profile", profile, "--features", build.features]);
+    run(&mut command)?;
     let name = file_name();
     let folder = target().join("bindings").join(build.name);
     fs::create_dir_all(&folder)?;
     let copy = folder.join(&name);
-    let built = target().join("debug").join(&name);
+    let built = target().join(built).join(&name);
     fs::copy(&built, &copy).with_context(|| format!("there is no {}", built.display()))?;
     Ok(copy)
 }
@@ -116,12 +139,14 @@ pub(crate) const PHONE: Build = Build {
     name: "phone",
     features: "",
     has_testing: false,
+    profile: Profile::Dev,
 };
 /// What tests of apps get.
 pub(crate) const BENCH: Build = Build {
     name: "bench",
     features: "http,authority,testing",
     has_testing: true,
+    profile: Profile::Dev,
 };
 
 const LANGUAGES: [(&str, &str); 3] = [

@@ -76,8 +76,8 @@ enum Chore {
     Fuzz(Fuzz),
     /// Run the benchmarks
     Bench(Bench),
-    /// Measure what the Python package adds to a call (needs Python)
-    BenchPython(Bench),
+    /// Measure what the Python, Kotlin and Swift packages add to a call, and whether memory grows
+    BenchBindings(BenchBindings),
 }
 
 #[derive(Args)]
@@ -110,6 +110,22 @@ struct Bench {
     /// Handed on to the benchmarks, for example a filter
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     arguments: Vec<String>,
+}
+
+#[derive(Args)]
+struct BenchBindings {
+    /// Only this language (default: every one)
+    language: Option<Language>,
+    /// Handed on to the benchmark: --turns and --messages, each with a number
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Language {
+    Python,
+    Kotlin,
+    Swift,
 }
 
 fn main() -> ExitCode {
@@ -147,8 +163,20 @@ fn main() -> ExitCode {
             report.run("fuzz", || steps::fuzz(seconds, &targets));
         }
         Chore::Bench(Bench { arguments }) => report.run("bench", || steps::bench(&arguments)),
-        Chore::BenchPython(Bench { arguments }) => {
-            report.run("bench-python", || python::bench(&arguments));
+        Chore::BenchBindings(BenchBindings {
+            language,
+            arguments,
+        }) => {
+            let wanted = |one| language.is_none_or(|language| language == one);
+            if wanted(Language::Python) {
+                report.run("bench-python", || python::bench(&arguments));
+            }
+            if wanted(Language::Kotlin) {
+                report.run("bench-kotlin", || kotlin::bench(&arguments));
+            }
+            if wanted(Language::Swift) {
+                report.run("bench-swift", || swift::bench(&arguments));
+            }
         }
     }
     report.finish()
@@ -161,4 +189,5 @@ Examples:
   cargo xtask test ticket              only the tests with \"ticket\" in their name
   cargo xtask lint                     one step alone
   cargo xtask fuzz --seconds 300 note  one fuzz target for five minutes
-  cargo xtask bench -- --quick         hand an argument on to the benchmarks";
+  cargo xtask bench -- --quick         hand an argument on to the benchmarks
+  cargo xtask bench-bindings kotlin    what the Kotlin package adds to a call";

@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::{
-    bindings::{self, Build},
+    bindings::{self, Build, Profile},
     command::{program, root, run, target, watch},
     report::{Counts, Outcome},
     tools,
@@ -65,6 +65,34 @@ pub(crate) fn check(all: bool) -> Result<Outcome> {
     }
     hold_testing(&build())?;
     Ok(Outcome::Counted(counts))
+}
+
+/// What the packages add to a call, on a library as it ships. In a folder of its own: the tests keep theirs.
+pub(crate) fn bench(arguments: &[String]) -> Result<Outcome> {
+    if let Err(missing) = tools::ensure_maven(false) {
+        return Ok(Outcome::Skipped(missing.to_string()));
+    }
+    let build = target().join("kotlin-bench");
+    // Where both are there the library for tests is used: only that one is built for release.
+    prepare(&build, |library| {
+        let tests = library.has_testing;
+        bindings::library(if tests { library.released() } else { library })
+    })?;
+    let mut maven = program("mvn");
+    maven
+        .args(["--quiet", "--batch-mode", "--no-transfer-progress"])
+        .args(["--file", "bindings/kotlin/pom.xml", "package"])
+        .args([
+            "--projects",
+            "benches",
+            "--also-make",
+            "--activate-profiles",
+        ])
+        .arg("measure")
+        .arg(format!("-Dwardline.build={}", build.display()))
+        .arg(format!("-Dmeasure={}", arguments.join(" ")));
+    run(&mut maven)?;
+    Ok(Outcome::Passed)
 }
 
 /// Puts the native libraries, and the sources generated from them, where Maven looks below `build`.
@@ -254,14 +282,16 @@ pub(crate) const SHIPPED: Build = Build {
     name: "jvm",
     features: "http,authority",
     has_testing: false,
+    profile: Profile::Dev,
 };
-const MODULES: [&str; 6] = [
+const MODULES: [&str; 7] = [
     "wardline",
     "wardline-okhttp",
     "wardline-testing",
     "wardline-phone",
     "first-message",
     "wardline-tests",
+    "wardline-benches",
 ];
 const LIBRARY: &str = "wardline_ffi";
 const TESTING_LIBRARY: &str = "wardline_ffi_testing";

@@ -63,6 +63,19 @@ pub(crate) fn check() -> Result<Outcome> {
     Ok(Outcome::Counted(counts))
 }
 
+/// What the package adds to a call, on a library as it ships.
+pub(crate) fn bench(arguments: &[String]) -> Result<Outcome> {
+    let root = match root::find_or_make()? {
+        Found::Root(root) => root,
+        Found::Missing(why) => return Ok(Outcome::Skipped(why)),
+    };
+    stage::native(BENCH.released())?;
+    stage::mirror(&workspace().join(PACKAGE), &root.inside(PACKAGE))?;
+    let measure = ["run", "--configuration", "release", "wardline-overhead"];
+    run(swift(&root, PACKAGE, Parts::Bench, &measure).args(arguments))?;
+    Ok(Outcome::Passed)
+}
+
 /// Which native library the package is built on.
 #[derive(Clone, Copy)]
 enum Parts {

@@ -34,7 +34,7 @@ import dev.wardline.ffi.RelayResponse as NativeResponse
  *
  * Java callers: [dev.wardline.future.FutureClient].
  */
-public class Client internal constructor(private val inside: NativeClient) : AutoCloseable {
+public class Client internal constructor(internal val inside: NativeClient) : AutoCloseable {
     /** The person this device belongs to. */
     public val user: String get() = native { inside.user() }
 
