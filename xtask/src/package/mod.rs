@@ -23,13 +23,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::{
     bindings::{self, BENCH, Build, PHONE},
-    command::{cargo, program, read, run, target},
+    command::{program, read, run, target},
     kotlin::{self, SHIPPED},
     report::{Outcome, say},
     size, tools,
@@ -93,21 +93,28 @@ pub(crate) fn check() -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// Builds the library as it ships, with the symbols that the sources are generated from, and keeps a copy.
+/// The library as it ships, with the symbols that the sources are generated from. The one for phones is built; the
+/// others are those that the wheels were made with, so that jars and archives hold the very same.
 fn library(build: Build) -> Result<PathBuf> {
-    let built = if build.name == PHONE.name {
-        size::phone_library()?
-    } else {
-        run(cargo(["rustc", "--package", "wardline-ffi", "--lib"])
-            .args(["--crate-type", "cdylib", "--profile", "release"])
-            .args(["--features", build.features]))?;
-        target().join("release").join(bindings::file_name())
-    };
-    let folder = target().join("package/build/native").join(build.name);
-    fs::create_dir_all(&folder)?;
-    let copy = folder.join(bindings::file_name());
-    fs::copy(&built, &copy).with_context(|| format!("there is no {}", built.display()))?;
+    let copy = kept(build);
+    if build.name == PHONE.name {
+        keep(&size::phone_library()?, build)?;
+    }
+    ensure!(copy.exists(), "{} comes out of a wheel", copy.display());
     Ok(copy)
+}
+
+/// Keeps a copy of a library, so that the next build does not replace it.
+fn keep(library: &Path, build: Build) -> Result<()> {
+    let copy = kept(build);
+    fs::create_dir_all(copy.parent().context("no folder")?)?;
+    fs::copy(library, &copy).with_context(|| format!("there is no {}", library.display()))?;
+    Ok(())
+}
+
+fn kept(build: Build) -> PathBuf {
+    let folder = target().join("package/build/native").join(build.name);
+    folder.join(bindings::file_name())
 }
 
 fn strip(library: &Path) -> Result<()> {

@@ -9,10 +9,11 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use super::{inspect, papers, strip};
+use super::{inspect, keep, papers, strip};
 use crate::{
+    bindings::{BENCH, Build},
     command::{program, run, target},
-    kotlin,
+    kotlin::{self, SHIPPED},
     python::{self, Environment},
 };
 
@@ -21,17 +22,17 @@ pub(super) fn make(python: &str, out: &Path, shipped: &Path, bench: &Path) -> Re
     let environment = python::environment(python, "python")?;
     let [app, tests] = python::PACKAGES;
     Ok([
-        wheel(&environment, app, out, shipped, false)?,
-        wheel(&environment, tests, out, bench, true)?,
+        wheel(&environment, app, SHIPPED, out, shipped)?,
+        wheel(&environment, tests, BENCH, out, bench)?,
     ])
 }
 
 fn wheel(
     environment: &Environment,
     package: &str,
+    build: Build,
     out: &Path,
     papers: &Path,
-    testing: bool,
 ) -> Result<PathBuf> {
     let raw = python::build(environment, package, "release")?;
     let name = raw.file_name().context("a wheel has a name")?;
@@ -50,11 +51,12 @@ fn wheel(
             .extension()
             .is_some_and(|end| end == std::env::consts::DLL_EXTENSION)
         {
+            keep(&file, build)?;
             strip(&file)?;
         }
     }
     file_papers(&info(&unpacked)?, papers)?;
-    inspect(&unpacked, testing)?;
+    inspect(&unpacked, build.has_testing)?;
     // It writes the sums of what is inside anew.
     run(wheels(environment)
         .args(["pack", "--dest-dir"])
