@@ -173,6 +173,10 @@ pub(super) fn apply(
 
 /// Obeys what was said of a message that is here now; answers whether it was taken back.
 pub(super) fn take_back(step: &mut Step<'_>, message: MessageRef) -> Result<bool, Error> {
+    // Asked for every message that comes: most are never taken back.
+    if !recall::is_waiting(step.connection, message)? {
+        return Ok(false);
+    }
     let window = step
         .memory
         .directory

@@ -114,6 +114,15 @@ pub(crate) fn count(
     connection: &Connection,
     subject: MessageRef,
 ) -> Result<Vec<Counted>, StoreError> {
+    // Asked for every message that comes: most have no answer yet.
+    let waits = connection
+        .prepare_cached(
+            "SELECT 1 FROM answer WHERE subject_device = ?1 AND subject_id = ?2 AND counts IS NULL",
+        )?
+        .exists(params![subject.device.as_bytes(), subject.id.as_bytes()])?;
+    if !waits {
+        return Ok(Vec::new());
+    }
     let Some(asked) = asked(connection, subject)? else {
         return Ok(Vec::new());
     };

@@ -136,6 +136,15 @@ pub(crate) enum Verdict {
     Refused,
 }
 
+/// Whether somebody wants a message back and nobody has decided about that.
+pub(crate) fn is_waiting(connection: &Connection, subject: MessageRef) -> Result<bool, StoreError> {
+    Ok(connection
+        .prepare_cached(
+            "SELECT 1 FROM recall WHERE subject_device = ?1 AND subject_id = ?2 AND obeyed IS NULL",
+        )?
+        .exists(params![subject.device.as_bytes(), subject.id.as_bytes()])?)
+}
+
 /// Decides about the recalls of a message that were not decided about, if it is here. `window_ms` is for how
 /// long after it was written a message may be taken back.
 pub(crate) fn settle(

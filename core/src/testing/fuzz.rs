@@ -12,13 +12,13 @@ use std::cell::RefCell;
 
 use rusqlite::{Connection, params};
 use tokio::sync::broadcast;
-use wardline_org::{DeviceId, Signer, Timestamp, signer::sign_tagged};
+use wardline_org::{DeviceId, Hash, Signer, Timestamp, signer::sign_tagged, trust::Trust};
 use wardline_proto::{Message, v1};
 
 use crate::{
     audit,
     conversation::Recipient,
-    directory::ProvenSender,
+    directory::{self, ProvenSender},
     engine::{
         Context, Memory, Step,
         inbox::{self, Inside},
@@ -172,6 +172,8 @@ impl World {
         let organization = || "mercy".parse().unwrap();
         let mut us = DeviceIdentity::generate(organization(), "DR-1".parse().unwrap());
         us.device_id = US;
+        let trust = Trust::new(organization(), Hash::of(b"root"));
+        directory::save_trust(&connection, &trust).unwrap();
         let (listeners, _) = broadcast::channel(1);
         Self {
             connection,
