@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 use wardline::{
     Client, DeliveryState, Direction, Draft, Error, Event, EventCursor, Inbox, Message, MessageId,
-    OpenItems, Recipient, Verdict, vault::Passphrase,
+    OpenItems, PushRegistration, Recipient, Verdict, vault::Passphrase,
 };
 use wardline_proto::v1;
 
@@ -79,6 +79,10 @@ impl Device {
                 synced?;
             }
             Order::Send { to, texts } => self.send(&to, texts).await?,
+            Order::RegisterPush => {
+                let registration = PushRegistration::new("token", "apns:example").unwrap();
+                self.client().register_push(registration).await?;
+            }
             Order::Accept => {
                 let client = self.client();
                 for message in client.open_items(OpenItems::ToAnswer, 100).await? {

@@ -45,6 +45,8 @@ pub enum Order {
         /// What.
         texts: Vec<String>,
     },
+    /// Hand the relay a push token.
+    RegisterPush,
     /// Accept everything that waits for an answer.
     Accept,
     /// Take back everything that was said to somebody and begins like this.

@@ -188,6 +188,7 @@ impl Ward<'_> {
         self.hospital.publish().await;
         let greet = vec![
             (Order::Sync, DONE),
+            (Order::RegisterPush, DONE),
             (send(DOCTOR, &text("new", number)), DONE),
             (Order::Sync, DONE),
         ];
