@@ -1,5 +1,9 @@
 //! What is written: a draft, whom it is for, whom it is about.
 
+use std::time::Duration;
+
+use wardline_org::Timestamp;
+
 use crate::{error::WardlineError, ids::parse};
 
 /// A message to be sent.
@@ -14,6 +18,16 @@ pub struct Draft {
     /// Whom it is about.
     #[uniffi(default = None)]
     pub patient: Option<Patient>,
+    /// When what it tells of happened, such as a laboratory result, in milliseconds since 1970.
+    #[uniffi(default = None)]
+    pub occurred_at_ms: Option<i64>,
+    /// Asks for an answer within so many milliseconds from now. A stat message asks for one by itself,
+    /// without a time.
+    #[uniffi(default = None)]
+    pub answer_within_ms: Option<u64>,
+    /// The reference of the message of the same conversation that this is a reply to.
+    #[uniffi(default = None)]
+    pub reply_to: Option<String>,
     /// Sending twice with the same key (at most 128 bytes) sends once, also after a restart.
     #[uniffi(default = None)]
     pub idempotency_key: Option<String>,
@@ -75,6 +89,15 @@ impl TryFrom<Draft> for wardline::Draft {
         let mut core = Self::new(recipient, draft.text).priority(draft.priority.into());
         if let Some(patient) = draft.patient {
             core = core.patient(patient.into());
+        }
+        if let Some(at) = draft.occurred_at_ms {
+            core = core.occurred_at(Timestamp::from_millis(at));
+        }
+        if let Some(time) = draft.answer_within_ms {
+            core = core.answer_within(Duration::from_millis(time));
+        }
+        if let Some(subject) = draft.reply_to {
+            core = core.reply_to(parse("reply_to", &subject)?);
         }
         if let Some(key) = draft.idempotency_key {
             core = core.idempotency_key(key);

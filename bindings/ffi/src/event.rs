@@ -1,6 +1,6 @@
 //! What the app is told, at least once, in batches.
 
-use crate::draft::Priority;
+use crate::{answer::Verdict, draft::Priority};
 
 /// An event with its place in the stream.
 #[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
@@ -38,6 +38,24 @@ pub enum Event {
         message: String,
         /// The person.
         user: String,
+    },
+    /// Somebody has accepted or declined a message, or this person has on another device.
+    MessageAnswered {
+        /// The message's reference.
+        reference: String,
+        /// Its conversation.
+        conversation: String,
+        /// Who answered.
+        user: String,
+        /// What they said.
+        verdict: Verdict,
+    },
+    /// A message was taken back by its author; its text is gone from this device.
+    MessageRecalled {
+        /// The message's reference.
+        reference: String,
+        /// Its conversation.
+        conversation: String,
     },
     /// A message was read on another device of the same person.
     ReadElsewhere {
@@ -102,6 +120,24 @@ impl From<wardline::Event> for Event {
             Core::DeliveryChanged { message, user } => Self::DeliveryChanged {
                 message: message.to_string(),
                 user: user.to_string(),
+            },
+            Core::MessageAnswered {
+                message,
+                conversation,
+                user,
+                verdict,
+            } => Self::MessageAnswered {
+                reference: message.to_string(),
+                conversation: conversation.to_string(),
+                user: user.to_string(),
+                verdict: verdict.into(),
+            },
+            Core::MessageRecalled {
+                message,
+                conversation,
+            } => Self::MessageRecalled {
+                reference: message.to_string(),
+                conversation: conversation.to_string(),
             },
             Core::ReadElsewhere { message } => Self::ReadElsewhere {
                 reference: message.to_string(),

@@ -11,7 +11,7 @@
 //! |---|---|
 //! | [`client`], [`timeline`], [`conversation`] | a device: send, read, lock, follow |
 //! | [`inbox`] | a device that shows notifications and cannot read |
-//! | [`draft`], [`message`], [`event`] | plain data that goes in and comes out |
+//! | [`draft`], [`message`], [`answer`], [`event`] | plain data that goes in and comes out |
 //! | [`error`] | one error type with codes, parameters, and what helps |
 //! | [`host`] | what the host brings: transport, key store, log |
 //! | [`secret`] | passphrases and wrapped keys as objects that wipe themselves |
@@ -32,6 +32,7 @@
               holds our own code to none"
 )]
 
+pub mod answer;
 #[cfg(feature = "authority")]
 pub mod authority;
 pub mod cancel;

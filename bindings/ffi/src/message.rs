@@ -2,7 +2,10 @@
 
 use wardline_org::Timestamp;
 
-use crate::draft::{Patient, Priority};
+use crate::{
+    answer::{Asked, RecallOutcome, Recalled, StandingAnswer},
+    draft::{Patient, Priority},
+};
 
 /// A message as a person reads it.
 #[derive(Clone, PartialEq, Eq, uniffi::Record)]
@@ -40,6 +43,15 @@ pub struct Message {
     pub arrived_at_ms: i64,
     /// When a person opened it here, if it came in.
     pub read_at_ms: Option<i64>,
+    /// When what it tells of happened, such as a laboratory result, if its author said so.
+    pub occurred_at_ms: Option<i64>,
+    /// What is expected of its recipients; nothing when nobody is asked to answer.
+    pub asked: Option<Asked>,
+    /// The reference of the message that this one is a reply to, as its author says; it need not be on
+    /// this device.
+    pub in_reply_to: Option<String>,
+    /// When its author has taken it back; its text is gone then.
+    pub recalled: Option<Recalled>,
 }
 
 /// Shows ids and states, nothing of what was written.
@@ -126,6 +138,8 @@ pub struct PersonDelivery {
     pub user: String,
     /// The furthest any device of the person has come.
     pub state: DeliveryState,
+    /// Their last word, if they have answered.
+    pub answer: Option<StandingAnswer>,
     /// Every device it was sealed for.
     pub devices: Vec<DeviceDelivery>,
 }
@@ -145,6 +159,8 @@ pub struct DeviceDelivery {
     pub delivered_at_ms: Option<i64>,
     /// When a person opened it there, by the device's signed word.
     pub read_at_ms: Option<i64>,
+    /// What has become of it there, when it was taken back.
+    pub recall: Option<RecallOutcome>,
 }
 
 impl From<wardline::Message> for Message {
@@ -169,6 +185,10 @@ impl From<wardline::Message> for Message {
             created_at_ms: message.created_at.as_millis(),
             arrived_at_ms: message.arrived_at.as_millis(),
             read_at_ms: message.read_at.map(Timestamp::as_millis),
+            occurred_at_ms: message.occurred_at.map(Timestamp::as_millis),
+            asked: message.asked.map(Asked::from),
+            in_reply_to: message.in_reply_to.map(|subject| subject.to_string()),
+            recalled: message.recalled.map(Recalled::from),
         }
     }
 }
@@ -187,6 +207,7 @@ impl From<wardline::PersonDelivery> for PersonDelivery {
         Self {
             user: delivery.user.to_string(),
             state: delivery.state.into(),
+            answer: delivery.answer.map(StandingAnswer::from),
             devices: delivery
                 .devices
                 .into_iter()
@@ -205,6 +226,7 @@ impl From<wardline::DeviceDelivery> for DeviceDelivery {
             sent_at_ms: delivery.sent_at.map(Timestamp::as_millis),
             delivered_at_ms: delivery.delivered_at.map(Timestamp::as_millis),
             read_at_ms: delivery.read_at.map(Timestamp::as_millis),
+            recall: delivery.recall.map(RecallOutcome::from),
         }
     }
 }

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from conftest import HOSPITAL
 from wardline import (
+    Asked,
     DeliveryState,
     KeyPurpose,
     KeyStore,
@@ -16,8 +17,10 @@ from wardline import (
     LockedError,
     MessageArrived,
     NetworkError,
+    OpenItems,
     Passphrase,
     Priority,
+    RecallOutcome,
     RelayError,
     RelayRequest,
     RelayResponse,
@@ -293,6 +296,70 @@ async def test_a_followed_conversation_shows_what_comes_while_it_may(ward: Ward)
     async with asyncio.timeout(20):
         async for _ in view:
             raise AssertionError("a view that is over changes no more")
+
+
+# scenario: answer
+async def test_everybody_knows_who_has_it_and_what_nobody_has_taken(ward: Ward) -> None:
+    lab, doctor = await ward.device("Laboratory"), await ward.device("Dr. Gupta")
+    nurse = await ward.device("Nurse Okafor")
+    team = await ward.team("Dialysis", lab, doctor, nurse)
+    message = await lab.send(team, "K 6.6 mmol/L", answer_within=timedelta(minutes=5))
+    await ward.until(doctor.delivered(message) & nurse.delivered(message))
+    for device, which in ((lab, OpenItems.AWAITED), (doctor, OpenItems.TO_ANSWER)):
+        [found] = await device.client.open_items(which)
+        assert found.reference == message.reference
+        assert found.asked == Asked(found.created_at + timedelta(minutes=5), open=True)
+
+    await nurse.answer(message, accept=False, read_back="in theatre until noon")
+    await ward.until(doctor.answered_by(message, nurse, accept=False))
+    [still_open] = await doctor.client.open_items(OpenItems.TO_ANSWER)
+    assert still_open.reference == message.reference
+    ward.passes(timedelta(minutes=10))
+    assert len(await lab.client.open_items(OpenItems.OVERDUE)) == 1
+
+    await doctor.answer(message, read_back="K 6.6, insulin now")
+    await ward.until(lab.answered_by(message, doctor) & nurse.answered_by(message, doctor, accept=True))
+    for device in (lab, doctor, nurse):
+        declined, accepted = await device.client.answers(message.reference)
+        assert (declined.user, declined.stands) == (nurse.user, True)
+        assert (accepted.user, accepted.read_back) == (doctor.user, "K 6.6, insulin now")
+        for which in OpenItems:
+            assert not await device.client.open_items(which)
+    await ward.at_rest()
+    assert "knows: Dr. Gupta has accepted #1" in ward.time_line()
+    await ward.assert_exactly_once(message)
+    await ward.assert_nothing_leaked()
+
+
+# scenario: recall
+async def test_what_was_taken_back_is_gone_from_devices_that_say_so(ward: Ward) -> None:
+    doctor, nurse = await ward.device("Dr. Gupta"), await ward.device("Nurse Okafor")
+    wrong = await doctor.send(nurse, "Metoprolol 50 mg for Keller")
+    right = await doctor.send(nurse, "Metoprolol 50 mg for Huber", reply_to=wrong)
+    await ward.until(nurse.delivered(wrong) & nurse.delivered(right))
+    with pytest.raises(SendError) as refused:
+        await nurse.recall(wrong)
+    assert refused.value.code == "WL-SEND-NOT-YOURS"
+
+    nurse.lock()
+    await doctor.recall(wrong, "wrong patient")
+    await ward.at_rest()
+    assert not await ward.holds(nurse.recalled(wrong))
+    await nurse.unlock()
+    await ward.until(nurse.recalled(wrong))
+    [delivery] = await doctor.client.deliveries(wrong.id)
+    assert [one.recall for one in delivery.devices] == [RecallOutcome.PURGED_UNREAD]
+    for device in (doctor, nurse):
+        tombstone, still_there = await device.messages(nurse if device is doctor else doctor)
+        assert tombstone.recalled is not None and still_there.recalled is None
+        assert (tombstone.text, tombstone.recalled.by) == ("", doctor.user)
+        assert tombstone.recalled.reason == "wrong patient"
+        assert still_there.in_reply_to == wrong.reference
+        assert not await device.client.search("Keller")
+    assert "knows: #1 was taken back" in ward.time_line()
+    await ward.assert_exactly_once(wrong)
+    await ward.assert_exactly_once(right)
+    await ward.assert_nothing_leaked()
 
 
 # scenario: errors-by-cause

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 from conftest import RELAY, Ward
-from wardline import AuthorityError, NotFoundError, Person, SendError
+from wardline import AuthorityError, NotFoundError, Person, Priority, SendError
 from wardline.authority import (
     Authority,
     AuthoritySecrets,
@@ -54,6 +54,24 @@ async def test_another_policy_is_obeyed_after_the_next_head(ward: Ward) -> None:
     with pytest.raises(AuthorityError) as nonsense:
         await ward.authority.set_policy(dataclasses.replace(rules, max_text_bytes=0))
     assert nonsense.value.code == "WL-AUTHORITY-POLICY"
+
+
+async def test_the_rules_for_stat_messages_and_for_taking_back_come_back_as_set(ward: Ward) -> None:
+    nurse = await ward.enroll("NS-1")
+    rules = await ward.authority.policy()
+    assert (rules.recall_window, rules.stat_roles) == (timedelta(days=1), ())
+    strict = dataclasses.replace(
+        rules, recall_window=timedelta(0), stat_patient_identifiers=2, stat_roles=("laboratory",)
+    )
+    await ward.authority.set_policy(strict)
+    assert await ward.authority.policy() == strict
+    await ward.authority.set_policy(dataclasses.replace(strict, stat_roles=()))
+    await ward.publish()
+    for _ in range(2):
+        await nurse.client.sync_once()
+    with pytest.raises(SendError) as unknown:
+        await nurse.client.send(Person("DR-1"), "K 6.6 mmol/L", priority=Priority.STAT)
+    assert unknown.value.code == "WL-SEND-PATIENT-NOT-IDENTIFIED"
 
 
 async def test_a_second_device_is_unvouched_until_the_first_vouches(ward: Ward) -> None:

@@ -9,7 +9,7 @@ use super::Authority;
 use crate::error::WardlineError;
 
 /// The rules of a policy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Record)]
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
 pub struct PolicyRules {
     /// Longest text of one message, in bytes of UTF-8; 1 to 1,048,576.
     pub max_text_bytes: u32,
@@ -19,6 +19,13 @@ pub struct PolicyRules {
     pub offline_limit_seconds: u32,
     /// For how long after sending an undelivered message may be sealed again; up to 30 days.
     pub reseal_window_seconds: u32,
+    /// For how long after sending a message may be taken back by its author; 0: never; up to 30 days.
+    pub recall_window_seconds: u32,
+    /// How many identifiers of a patient a stat message must carry; two tell patients apart. At most 8.
+    pub stat_patient_identifiers: u32,
+    /// Codes of the staff roles whose holders may send stat messages; none: everybody may. At most 64. From
+    /// others they count as urgent.
+    pub stat_roles: Vec<String>,
     /// What a notification may say where anybody can see it.
     pub lock_screen: LockScreen,
 }
@@ -43,6 +50,9 @@ impl Authority {
                 head_refresh_seconds: policy.head_refresh_seconds,
                 offline_limit_seconds: policy.offline_limit_seconds,
                 reseal_window_seconds: policy.reseal_window_seconds,
+                recall_window_seconds: policy.recall_window_seconds,
+                stat_patient_identifiers: policy.stat_patient_identifiers,
+                stat_roles: policy.stat_roles.clone(),
                 lock_screen: match policy.lock_screen {
                     policy::LockScreen::Tier => LockScreen::Tier,
                     policy::LockScreen::Sender => LockScreen::Sender,
@@ -61,6 +71,9 @@ impl Authority {
             policy.head_refresh_seconds = rules.head_refresh_seconds;
             policy.offline_limit_seconds = rules.offline_limit_seconds;
             policy.reseal_window_seconds = rules.reseal_window_seconds;
+            policy.recall_window_seconds = rules.recall_window_seconds;
+            policy.stat_patient_identifiers = rules.stat_patient_identifiers;
+            policy.stat_roles = rules.stat_roles;
             policy.lock_screen = match rules.lock_screen {
                 LockScreen::Tier => policy::LockScreen::Tier,
                 LockScreen::Sender => policy::LockScreen::Sender,

@@ -44,6 +44,9 @@ impl Stopwatch {
                     text: text.clone(),
                     priority: crate::draft::Priority::Routine,
                     patient: None,
+                    occurred_at_ms: None,
+                    answer_within_ms: None,
+                    reply_to: None,
                     idempotency_key: None,
                 };
                 let started = Started::now();

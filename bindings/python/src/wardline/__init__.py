@@ -22,7 +22,16 @@ Not here: storage of your own (messages live in Wardline's encrypted store), and
 """
 
 from ._bridge import has_testing, library_version
-from .client import Client, ConversationListView, TimelineView
+from .answers import (
+    Answer,
+    Asked,
+    OpenItems,
+    Recalled,
+    RecallOutcome,
+    StandingAnswer,
+    Verdict,
+)
+from .client import Client
 from .config import Config, PassphraseCost, is_enrolled
 from .errors import (
     ArgumentError,
@@ -53,7 +62,9 @@ from .events import (
     DirectoryRefused,
     EnvelopeRefused,
     Event,
+    MessageAnswered,
     MessageArrived,
+    MessageRecalled,
     MessageSent,
     ReadElsewhere,
     StoreRolledBack,
@@ -102,11 +113,14 @@ from .model import (
     TimelineChange,
 )
 from .secrets import Passphrase
+from .views import ConversationListView, TimelineView
 
 __version__ = library_version()
 
 __all__ = [
+    "Answer",
     "ArgumentError",
+    "Asked",
     "AuthorityError",
     "Client",
     "ClosedError",
@@ -139,13 +153,16 @@ __all__ = [
     "KeyStoreRefusal",
     "LockedError",
     "Message",
+    "MessageAnswered",
     "MessageArrived",
+    "MessageRecalled",
     "MessageSent",
     "NetworkError",
     "NewestMessage",
     "NotFoundError",
     "Notice",
     "NoticeSender",
+    "OpenItems",
     "OwnDevice",
     "Page",
     "Passphrase",
@@ -159,6 +176,8 @@ __all__ = [
     "Priority",
     "Proof",
     "ReadElsewhere",
+    "RecallOutcome",
+    "Recalled",
     "Recipient",
     "Recovery",
     "Refused",
@@ -167,6 +186,7 @@ __all__ = [
     "RelayResponse",
     "Round",
     "SendError",
+    "StandingAnswer",
     "StoreError",
     "StoreRolledBack",
     "Team",
@@ -178,6 +198,7 @@ __all__ = [
     "UnknownEvent",
     "Unreachable",
     "VaultError",
+    "Verdict",
     "WaitCancelledError",
     "WardlineError",
     "WipedError",

@@ -135,6 +135,13 @@ class PolicyRules:
     reseal_window: timedelta
     #: What a notification may say where anybody can see it.
     lock_screen: LockScreen = LockScreen.TIER
+    #: For how long after sending a message may be taken back by its author; zero: never.
+    recall_window: timedelta = timedelta(days=1)
+    #: How many identifiers of a patient a stat message must carry; two tell patients apart.
+    stat_patient_identifiers: int = 0
+    #: Codes of the staff roles whose holders may send stat messages; empty: everybody may. From others
+    #: they count as urgent.
+    stat_roles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -437,6 +444,9 @@ class Authority:
             timedelta(seconds=rules.offline_limit_seconds),
             timedelta(seconds=rules.reseal_window_seconds),
             LockScreen(rules.lock_screen.name.lower()),
+            timedelta(seconds=rules.recall_window_seconds),
+            rules.stat_patient_identifiers,
+            tuple(rules.stat_roles),
         )
 
     async def set_policy(self, rules: PolicyRules) -> int:
@@ -447,6 +457,9 @@ class Authority:
             head_refresh_seconds=round(rules.head_refresh.total_seconds()),
             offline_limit_seconds=round(rules.offline_limit.total_seconds()),
             reseal_window_seconds=round(rules.reseal_window.total_seconds()),
+            recall_window_seconds=round(rules.recall_window.total_seconds()),
+            stat_patient_identifiers=rules.stat_patient_identifiers,
+            stat_roles=list(rules.stat_roles),
             lock_screen=native.LockScreen[rules.lock_screen.name],
         )
         return int(await run(lambda: self._native.set_policy(record)))

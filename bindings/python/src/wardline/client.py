@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, TypeVar
 
 from . import events, model
 from ._bridge import do, native, run
+from .answers import Answer, OpenItems, Verdict
 from .config import Config, native_config
 from .errors import ClosedError
 from .events import Event
 from .host import RelayRequest, RelayResponse, native_key_store, native_transport
 from .model import (
-    Conversation,
-    ConversationListChange,
     ConversationPage,
     Message,
     OwnDevice,
@@ -26,9 +26,9 @@ from .model import (
     Priority,
     Recipient,
     Round,
-    TimelineChange,
 )
 from .secrets import Passphrase
+from .views import ConversationListView, TimelineView
 
 T = TypeVar("T")
 
@@ -137,15 +137,25 @@ class Client:
         *,
         priority: Priority = Priority.ROUTINE,
         patient: Patient | None = None,
+        occurred_at: datetime | None = None,
+        answer_within: timedelta | None = None,
+        reply_to: Message | str | None = None,
         idempotency_key: str | None = None,
     ) -> str:
         """Takes a message and returns its id: it is on disk then and will be sent, whatever happens to
-        the process or the network. Sending twice with one ``idempotency_key`` sends once."""
+        the process or the network. Sending twice with one ``idempotency_key`` sends once.
+
+        ``occurred_at`` is when what it tells of happened, a laboratory result, say. ``answer_within`` asks
+        for an :meth:`answer` by then; a stat message asks for one by itself, without a time. ``reply_to``
+        is a message of the same conversation, or its reference."""
         draft = native.Draft(
             recipient=model.native_recipient(recipient),
             text=text,
             priority=model.native_priority(priority),
             patient=None if patient is None else model.native_patient(patient),
+            occurred_at_ms=None if occurred_at is None else model.native_time(occurred_at),
+            answer_within_ms=model.native_millis(answer_within),
+            reply_to=None if reply_to is None else _name(reply_to),
             idempotency_key=idempotency_key,
         )
         return str(await run(lambda: self._native.send(draft)))
@@ -176,8 +186,38 @@ class Client:
     async def mark_read(self, *messages: Message | str) -> None:
         """Notes that a person has opened messages, here; their authors get a signed receipt. A preview
         on a lock screen is not an opening. Takes messages, or their references."""
-        references = [one.reference if isinstance(one, Message) else one for one in messages]
+        references = [_name(one) for one in messages]
         await run(lambda: self._native.mark_read(references))
+
+    async def answer(self, message: Message | str, verdict: Verdict, read_back: str = "") -> str:
+        """Accepts or declines a message that asks for it, with what was understood or why not; takes the
+        message, or its reference. Everybody in the conversation learns of it; answering is reading. A
+        person may change their mind: the last answer stands. Durable when it returns; returns the id of
+        the answer, which :meth:`deliveries` knows."""
+        reference, said = _name(message), native.Verdict[verdict.name]
+        return str(await run(lambda: self._native.answer(reference, said, read_back)))
+
+    async def answers(self, message: Message | str) -> tuple[Answer, ...]:
+        """Every answer to a message that counts, oldest first; the last one of a person stands. Takes the
+        message, its reference, or what :meth:`send` returned on this device."""
+        found = await run(lambda: self._native.answers(_name(message)))
+        return tuple(model.answer(record) for record in found)
+
+    async def open_items(self, which: OpenItems, *, limit: int = 50) -> tuple[Message, ...]:
+        """Messages that ask for an answer which nobody has given yet, the most urgent first, then by
+        their deadlines."""
+        wanted = native.OpenItems[which.name]
+        return model.messages(await run(lambda: self._native.open_items(wanted, limit)))
+
+    async def recall(self, message: Message | str, reason: str = "") -> None:
+        """Takes a message of this person back, with a reason that everybody in the conversation can read:
+        its text is gone from here at once, from devices that are online in a moment, from others before
+        they show it. What has become of it on each device is in :meth:`deliveries`. Takes the message,
+        its reference, or what :meth:`send` returned on this device.
+
+        A device that was shown it may have been read, photographed or backed up; what a recall means is
+        each device's own word."""
+        await run(lambda: self._native.recall(_name(message), reason))
 
     async def unread(self, conversation: str) -> int:
         """How many messages of a conversation nobody has opened yet."""
@@ -436,70 +476,5 @@ class EventStream(AsyncIterator[Event]):
         self._waiting = list(reversed(batch))
 
 
-class TimelineView(AsyncIterator[TimelineChange]):
-    """The newest messages of a conversation, kept up to date.
-
-    Iterating yields what changed, and ends when the client is closed; it raises
-    :class:`~wardline.LockedError` as soon as the client is locked. The view is empty then, and after
-    the unlock the next change brings everything.
-    """
-
-    def __init__(self, inside: Any) -> None:
-        self._native = inside
-
-    @property
-    def messages(self) -> tuple[Message, ...]:
-        """What it shows now, oldest first."""
-        return model.messages(do(self._native.snapshot).messages)
-
-    @property
-    def unread(self) -> int:
-        """How many messages of the conversation nobody has opened."""
-        return int(do(self._native.snapshot).unread)
-
-    async def changed(self) -> TimelineChange:
-        """Waits until something has changed and says what."""
-        return model.change(await run(lambda: self._native.changed(None)))
-
-    def __aiter__(self) -> TimelineView:
-        return self
-
-    async def __anext__(self) -> TimelineChange:
-        try:
-            return await self.changed()
-        except ClosedError:
-            raise StopAsyncIteration from None
-
-
-class ConversationListView(AsyncIterator[ConversationListChange]):
-    """The conversations with the newest messages, kept up to date.
-
-    Iterating yields what changed, and ends when the client is closed. It goes on while locked, without
-    previews.
-    """
-
-    def __init__(self, inside: Any) -> None:
-        self._native = inside
-
-    @property
-    def conversations(self) -> tuple[Conversation, ...]:
-        """What it shows now, the conversation with the newest message first."""
-        return model.conversations(do(self._native.snapshot).conversations)
-
-    @property
-    def unread(self) -> int:
-        """How many messages nobody has opened, in all conversations, shown here or not."""
-        return int(do(self._native.snapshot).unread)
-
-    async def changed(self) -> ConversationListChange:
-        """Waits until something has changed and says what."""
-        return model.conversation_change(await run(lambda: self._native.changed(None)))
-
-    def __aiter__(self) -> ConversationListView:
-        return self
-
-    async def __anext__(self) -> ConversationListChange:
-        try:
-            return await self.changed()
-        except ClosedError:
-            raise StopAsyncIteration from None
+def _name(message: Message | str) -> str:
+    return message.reference if isinstance(message, Message) else message

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from . import model
 from ._bridge import do, native
 from .host import KeyStore, Transport
 
@@ -64,10 +65,6 @@ def native_config(config: Config) -> Any:
         else native.PassphraseCost(
             memory_kib=cost.memory_kib, passes=cost.passes, lanes=cost.lanes
         ),
-        transport_timeout_ms=_millis(config.transport_timeout),
-        key_store_timeout_ms=_millis(config.key_store_timeout),
+        transport_timeout_ms=model.native_millis(config.transport_timeout),
+        key_store_timeout_ms=model.native_millis(config.key_store_timeout),
     )
-
-
-def _millis(duration: timedelta | None) -> int | None:
-    return None if duration is None else round(duration / timedelta(milliseconds=1))

@@ -9,6 +9,7 @@ from typing import Any
 
 from . import model
 from ._bridge import native
+from .answers import Verdict
 from .model import Priority
 
 
@@ -49,6 +50,27 @@ class DeliveryChanged(Event):
     #: What :meth:`Client.send` returned.
     message: str
     user: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageAnswered(Event):
+    """Somebody has accepted or declined a message, or this person has on another device."""
+
+    #: The message's reference.
+    reference: str
+    conversation: str
+    #: Who answered.
+    user: str
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRecalled(Event):
+    """A message was taken back by its author; its text is gone from this device."""
+
+    #: The message's reference.
+    reference: str
+    conversation: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +127,12 @@ _KINDS: dict[Any, Callable[[int, datetime, Any], Event]] = {
     ),
     native.Event.MESSAGE_SENT: lambda cursor, at, it: MessageSent(cursor, at, it.message, it.conversation),
     native.Event.DELIVERY_CHANGED: lambda cursor, at, it: DeliveryChanged(cursor, at, it.message, it.user),
+    native.Event.MESSAGE_ANSWERED: lambda cursor, at, it: MessageAnswered(
+        cursor, at, it.reference, it.conversation, it.user, model.verdict(it.verdict)
+    ),
+    native.Event.MESSAGE_RECALLED: lambda cursor, at, it: MessageRecalled(
+        cursor, at, it.reference, it.conversation
+    ),
     native.Event.READ_ELSEWHERE: lambda cursor, at, it: ReadElsewhere(cursor, at, it.reference),
     native.Event.ENVELOPE_REFUSED: lambda cursor, at, it: EnvelopeRefused(cursor, at, it.code, it.healing),
     native.Event.DIRECTORY_CHANGED: lambda cursor, at, it: DirectoryChanged(cursor, at, it.version),

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ._bridge import native
+from .answers import Answer, Asked, Recalled, RecallOutcome, StandingAnswer, Verdict
 
 if TYPE_CHECKING:
     from .host import RelayRequest
@@ -151,6 +152,15 @@ class Message:
     arrived_at: datetime
     #: When a person opened it here, if it came in.
     read_at: datetime | None
+    #: When what it tells of happened, such as a laboratory result, if its author said so.
+    occurred_at: datetime | None
+    #: What is expected of its recipients; ``None`` when nobody is asked to answer.
+    asked: Asked | None
+    #: The reference of the message that this one is a reply to, as its author says; it need not be on
+    #: this device.
+    in_reply_to: str | None
+    #: When its author has taken it back; its text is gone then.
+    recalled: Recalled | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +252,8 @@ class DeviceDelivery:
     delivered_at: datetime | None
     #: When a person opened it there, by the device's signed word.
     read_at: datetime | None
+    #: What has become of it there, when it was taken back.
+    recall: RecallOutcome | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +263,8 @@ class PersonDelivery:
     user: str
     #: The furthest any device of the person has come.
     state: DeliveryState
+    #: Their last word, if they have answered.
+    answer: StandingAnswer | None
     devices: tuple[DeviceDelivery, ...]
 
 
@@ -312,6 +326,8 @@ _DIRECTION = {member: Direction[member.name] for member in native.Direction}
 _PROOF = {member: Proof[member.name] for member in native.Proof}
 _STATE = {member: DeliveryState[member.name] for member in native.DeliveryState}
 _CAUSE = {member: FailureCause[member.name] for member in native.FailureCause}
+_VERDICT = {member: Verdict[member.name] for member in native.Verdict}
+_OUTCOME = {member: RecallOutcome[member.name] for member in native.RecallOutcome}
 
 
 def time(millis: int) -> datetime:
@@ -324,6 +340,10 @@ def native_time(moment: datetime) -> int:
 
 def maybe_time(millis: int | None) -> datetime | None:
     return None if millis is None else time(millis)
+
+
+def native_millis(duration: timedelta | None) -> int | None:
+    return None if duration is None else round(duration / timedelta(milliseconds=1))
 
 
 def priority(value: Any) -> Priority:
@@ -372,6 +392,33 @@ def message(record: Any) -> Message:
         created_at=time(record.created_at_ms),
         arrived_at=time(record.arrived_at_ms),
         read_at=maybe_time(record.read_at_ms),
+        occurred_at=maybe_time(record.occurred_at_ms),
+        asked=None if record.asked is None else _asked(record.asked),
+        in_reply_to=record.in_reply_to,
+        recalled=None if record.recalled is None else _recalled(record.recalled),
+    )
+
+
+def _asked(record: Any) -> Asked:
+    return Asked(maybe_time(record.answer_by_ms), record.open)
+
+
+def _recalled(record: Any) -> Recalled:
+    return Recalled(record.by, time(record.at_ms), record.reason)
+
+
+def verdict(value: Any) -> Verdict:
+    return _VERDICT[value]
+
+
+def answer(record: Any) -> Answer:
+    return Answer(
+        user=record.user,
+        device=record.device,
+        verdict=_VERDICT[record.verdict],
+        read_back=record.read_back,
+        at=time(record.at_ms),
+        stands=record.stands,
     )
 
 
@@ -428,6 +475,7 @@ def delivery(record: Any) -> PersonDelivery:
     return PersonDelivery(
         user=record.user,
         state=_STATE[record.state],
+        answer=None if record.answer is None else _standing(record.answer),
         devices=tuple(
             DeviceDelivery(
                 device=device.device,
@@ -436,10 +484,15 @@ def delivery(record: Any) -> PersonDelivery:
                 sent_at=maybe_time(device.sent_at_ms),
                 delivered_at=maybe_time(device.delivered_at_ms),
                 read_at=maybe_time(device.read_at_ms),
+                recall=None if device.recall is None else _OUTCOME[device.recall],
             )
             for device in record.devices
         ),
     )
+
+
+def _standing(record: Any) -> StandingAnswer:
+    return StandingAnswer(_VERDICT[record.verdict], time(record.at_ms))
 
 
 def change(record: Any) -> TimelineChange:

@@ -40,7 +40,8 @@ def all_awaited(assertions: Iterable[Assertion]) -> None:
 async def exactly_once(
     message: Sent, devices: Iterable[Device], written: Iterable[Sent]
 ) -> None:
-    """Every device that a message is for shows it once, and no other shows it at all."""
+    """Every device that a message is for shows it once, and no other shows it at all. Of one that was taken
+    back it shows once that it was."""
     same = [one for one in written if _alike(one) == _alike(message)]
     wrong: list[str] = []
     receivers = 0
@@ -52,13 +53,16 @@ async def exactly_once(
         receivers += expected and device is not message.author
         shown: Counter[str] = Counter()
         texts = 0
+        gone: set[str] = set()
         for conversation in await _conversations(device):
             for found in await device.messages_in(conversation):
                 shown[found.reference] += 1
+                if found.recalled is not None:
+                    gone.add(found.reference)
                 texts += (found.text, found.sender) == (message.text, message.author.user)
         if shown[message.reference] != expected:
             wrong.append(f"{device.name} shows it {_times(shown[message.reference])}")
-        elif texts != len([one for one in same if is_for(one, device)]):
+        elif texts != len([one for one in same if is_for(one, device) and one.reference not in gone]):
             wrong.append(f"{device.name} shows {message.text!r} {_times(texts)}")
     if wrong:
         raise AssertionError(f"{message.name} must be shown exactly once: {'; '.join(wrong)}")

@@ -9,9 +9,10 @@ from __future__ import annotations
 import dataclasses
 import gc
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from wardline.answers import RecallOutcome, Verdict
 from wardline.client import Client
 from wardline.config import Config
 from wardline.errors import LockedError
@@ -81,6 +82,27 @@ class Participant:
         """A person has opened the message, and its author has the signed word for it."""
         return self._reached(message, DeliveryState.READ, "has read")
 
+    def recalled(self, message: Sent) -> Condition:
+        """The message was taken back and is gone, and its author has the word for it: the device's signed
+        one, or the relay's that nobody had fetched it."""
+
+        async def outcomes() -> list[RecallOutcome | None]:
+            found = await self._delivery(message)
+            if isinstance(found, PersonDelivery):
+                return [one.recall for one in found.devices]
+            return [] if found is None else [found.recall]
+
+        async def holds() -> bool:
+            found = await outcomes()
+            return bool(found) and all(one in _GONE for one in found)
+
+        async def how() -> str:
+            found = await outcomes()
+            words = ", ".join("not taken back" if one is None else one.value for one in found)
+            return f"{message.name} is {words or 'unknown to its author'}"
+
+        return Condition(f"{message.name} is gone from {self.name}", holds, how)
+
     def joined(self) -> Condition:
         """A device of this person is in the directory, and offers the keys that others seal for."""
 
@@ -94,23 +116,23 @@ class Participant:
         return Condition(f"{self.name} has joined", holds)
 
     def _reached(self, message: Sent, state: DeliveryState, verb: str) -> Condition:
-        async def found() -> DeviceDelivery | PersonDelivery | None:
-            for delivery in await message.author.client.deliveries(message.id):
-                if delivery.user == self.user:
-                    return self._mine(delivery)
-            return None
-
         async def holds() -> bool:
-            delivery = await found()
+            delivery = await self._delivery(message)
             return delivery is not None and _RANK[delivery.state] >= _RANK[state]
 
         async def how() -> str:
-            delivery = await found()
+            delivery = await self._delivery(message)
             word = "unknown to its author" if delivery is None else delivery.state.value
             cause = getattr(delivery, "cause", None)
             return f"{message.name} is {word}" + (f" ({cause.value})" if cause else "")
 
         return Condition(f"{self.name} {verb} {message.name}", holds, how)
+
+    async def _delivery(self, message: Sent) -> DeviceDelivery | PersonDelivery | None:
+        for delivery in await message.author.client.deliveries(message.id):
+            if delivery.user == self.user:
+                return self._mine(delivery)
+        return None
 
     def _mine(self, delivery: PersonDelivery) -> DeviceDelivery | PersonDelivery | None:
         return delivery
@@ -162,6 +184,8 @@ class Device(Participant):
         *,
         priority: Priority | str = Priority.ROUTINE,
         patient: Patient | None = None,
+        answer_within: timedelta | None = None,
+        reply_to: Sent | Message | None = None,
         idempotency_key: str | None = None,
     ) -> Sent:
         """Writes a message. It is on this device's disk when this returns; the ward carries it."""
@@ -169,7 +193,13 @@ class Device(Participant):
         priority = Priority(priority)
         self._ward._will_write(text, patient)
         message = await self.client.send(
-            recipient, text, priority=priority, patient=patient, idempotency_key=idempotency_key
+            recipient,
+            text,
+            priority=priority,
+            patient=patient,
+            answer_within=answer_within,
+            reply_to=None if reply_to is None else reply_to.reference,
+            idempotency_key=idempotency_key,
         )
         return await self._ward._wrote(self, message, recipient, text, priority, patient)
 
@@ -181,6 +211,24 @@ class Device(Participant):
         await self.client.mark_read(found)
         self._note(f"opens {self._ward._name(message.reference)}")
         return found
+
+    async def answer(
+        self, message: Sent | Message, *, accept: bool = True, read_back: str = ""
+    ) -> None:
+        """A person accepts a message that asks for it, or declines: everybody in the conversation will know,
+        with what was understood or why not."""
+        self._ward._will_write(read_back, None)
+        await self.client.answer(message.reference, _VERDICTS[accept], read_back)
+        said = f": {read_back!r}" if read_back else ""
+        does = "accepts" if accept else "declines"
+        self._note(f"{does} {self._ward._name(message.reference)}{said}")
+
+    async def recall(self, message: Sent | Message, reason: str = "") -> None:
+        """The author takes a message back: its text goes, on every device that says so."""
+        self._ward._will_write(reason, None)
+        await self.client.recall(message.reference, reason)
+        why = f": {reason!r}" if reason else ""
+        self._note(f"takes {self._ward._name(message.reference)} back{why}")
 
     async def messages(self, other: Participant | Recipient | str) -> tuple[Message, ...]:
         """Everything in the conversation with a person or a team, oldest first."""
@@ -200,7 +248,7 @@ class Device(Participant):
         """What the conversation with a person or a team says, oldest first."""
         return [message.text for message in await self.messages(other)]
 
-    # What can be asked; `delivered` and `read` are inherited.
+    # What can be asked; `delivered`, `read` and `recalled` are inherited.
 
     def shows(self, message: Sent) -> Condition:
         """A person who looks at this device can read the message."""
@@ -215,6 +263,32 @@ class Device(Participant):
             return "it is locked" if self.client.is_locked else "it does not have the message"
 
         return Condition(f"{self.name} shows {message.name}", holds, how)
+
+    def answered_by(
+        self, message: Sent, who: Participant | str, *, accept: bool | None = None
+    ) -> Condition:
+        """This device knows what somebody has answered; with ``accept``, that their last word is yes or no."""
+        user = who.user if isinstance(who, Participant) else self._ward._user(who)
+        wanted = set(Verdict) if accept is None else {_VERDICTS[accept]}
+
+        async def last() -> Verdict | None:
+            for answer in await self.client.answers(message.reference):
+                if answer.user == user and answer.stands:
+                    return answer.verdict
+            return None
+
+        async def holds() -> bool:
+            return not self.client.is_locked and await last() in wanted
+
+        async def how() -> str:
+            if self.client.is_locked:
+                return "it is locked"
+            found = await last()
+            return "nothing was answered" if found is None else f"it was {found.value}"
+
+        did = {None: "answered", True: "accepted", False: "declined"}[accept]
+        words = f"{self.name} knows that {self._ward._name(user)} has {did} {message.name}"
+        return Condition(words, holds, how)
 
     def has_text(self, text: str, other: Participant | Recipient | str) -> Condition:
         """The conversation with a person or a team has a message that says this: for messages that an
@@ -304,3 +378,5 @@ def recipient_words(recipient: Recipient) -> str:
 
 
 _RANK = {state: rank for rank, state in enumerate(DeliveryState)}
+_VERDICTS = {True: Verdict.ACCEPTED, False: Verdict.DECLINED}
+_GONE = {RecallOutcome.WITHDRAWN, RecallOutcome.PURGED_UNREAD, RecallOutcome.PURGED_READ}

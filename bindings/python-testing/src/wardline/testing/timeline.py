@@ -85,6 +85,10 @@ def in_words(event: Event, naming: Naming) -> str | None:
             return f"knows: the relay has {naming(message)} for everybody it could be sealed for"
         case events.DeliveryChanged(message=message, user=user):
             return f"has the signed word of {naming(user)} on {naming(message)}"
+        case events.MessageAnswered(reference=reference, user=user, verdict=verdict):
+            return f"knows: {naming(user)} has {verdict.value} {naming(reference)}"
+        case events.MessageRecalled(reference=reference):
+            return f"knows: {naming(reference)} was taken back, and shows it no more"
         case events.ReadElsewhere(reference=reference):
             return f"knows: {naming(reference)} was read on another device"
         case events.EnvelopeRefused(code=code, healing=healing):

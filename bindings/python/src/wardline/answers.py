@@ -1,0 +1,95 @@
+"""What is said to a message that asks, and what is left of one that was taken back: as values.
+
+How they come out of the native library stands in :mod:`wardline.model`.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+class Verdict(enum.Enum):
+    """What somebody says to a message that asks for an answer."""
+
+    #: "I have it": the sender may stop looking for somebody.
+    ACCEPTED = "accepted"
+    #: "Not me": the sender should ask somebody else at once.
+    DECLINED = "declined"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer to a message."""
+
+    #: Who answered, as the directory proves.
+    user: str
+    #: On which device.
+    device: str
+    verdict: Verdict
+    #: What they understood, in their own words, or why they decline; may be empty.
+    read_back: str = field(repr=False)
+    #: When, by the answering device's clock.
+    at: datetime
+    #: Whether it is the last word of this person.
+    stands: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StandingAnswer:
+    """The last word of one person."""
+
+    verdict: Verdict
+    #: When, by the answering device's clock.
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An answer is wanted."""
+
+    #: Until when, by the author's clock; ``None``: as soon as possible.
+    answer_by: datetime | None
+    #: Nobody's standing answer accepts it yet, as far as this device knows.
+    open: bool
+
+
+class OpenItems(enum.Enum):
+    """Which open messages to look for."""
+
+    #: Those of others, which wait for somebody here.
+    TO_ANSWER = "to answer"
+    #: Those of this person, for which an answer is awaited.
+    AWAITED = "awaited"
+    #: The awaited ones whose time is up.
+    OVERDUE = "overdue"
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """That a message was taken back: all that is left of it."""
+
+    #: Who took it back: its author, perhaps on another device.
+    by: str
+    #: When, by the author's clock.
+    at: datetime
+    #: Why; may be empty.
+    reason: str = field(repr=False)
+
+
+class RecallOutcome(enum.Enum):
+    """What has become of a message that was taken back, on one device."""
+
+    #: The device has said nothing: it is off, out of reach or locked.
+    PENDING = "pending"
+    #: The device's software is too old to know what a recall is.
+    TOO_OLD = "too old"
+    #: It never left, or the relay says that it gave it to nobody.
+    WITHDRAWN = "withdrawn"
+    #: The device keeps it, by the policy, and has signed for that.
+    KEPT = "kept"
+    #: It is gone from the device, where nobody had opened it; the device has signed for that.
+    PURGED_UNREAD = "purged unread"
+    #: It is gone from the device, after somebody had opened it there; the device has signed for that.
+    PURGED_READ = "purged read"

@@ -1,0 +1,83 @@
+"""What is followed: a conversation, or the list of them, as it is now and as it changes.
+
+How one is opened stands in :mod:`wardline.client`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from . import model
+from ._bridge import do, run
+from .errors import ClosedError
+from .model import Conversation, ConversationListChange, Message, TimelineChange
+
+
+class TimelineView(AsyncIterator[TimelineChange]):
+    """The newest messages of a conversation, kept up to date.
+
+    Iterating yields what changed, and ends when the client is closed; it raises
+    :class:`~wardline.LockedError` as soon as the client is locked. The view is empty then, and after
+    the unlock the next change brings everything.
+    """
+
+    def __init__(self, inside: Any) -> None:
+        self._native = inside
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """What it shows now, oldest first."""
+        return model.messages(do(self._native.snapshot).messages)
+
+    @property
+    def unread(self) -> int:
+        """How many messages of the conversation nobody has opened."""
+        return int(do(self._native.snapshot).unread)
+
+    async def changed(self) -> TimelineChange:
+        """Waits until something has changed and says what."""
+        return model.change(await run(lambda: self._native.changed(None)))
+
+    def __aiter__(self) -> TimelineView:
+        return self
+
+    async def __anext__(self) -> TimelineChange:
+        try:
+            return await self.changed()
+        except ClosedError:
+            raise StopAsyncIteration from None
+
+
+class ConversationListView(AsyncIterator[ConversationListChange]):
+    """The conversations with the newest messages, kept up to date.
+
+    Iterating yields what changed, and ends when the client is closed. It goes on while locked, without
+    previews.
+    """
+
+    def __init__(self, inside: Any) -> None:
+        self._native = inside
+
+    @property
+    def conversations(self) -> tuple[Conversation, ...]:
+        """What it shows now, the conversation with the newest message first."""
+        return model.conversations(do(self._native.snapshot).conversations)
+
+    @property
+    def unread(self) -> int:
+        """How many messages nobody has opened, in all conversations, shown here or not."""
+        return int(do(self._native.snapshot).unread)
+
+    async def changed(self) -> ConversationListChange:
+        """Waits until something has changed and says what."""
+        return model.conversation_change(await run(lambda: self._native.changed(None)))
+
+    def __aiter__(self) -> ConversationListView:
+        return self
+
+    async def __anext__(self) -> ConversationListChange:
+        try:
+            return await self.changed()
+        except ClosedError:
+            raise StopAsyncIteration from None
