@@ -16,6 +16,7 @@ import dev.wardline.testing.WakeUp;
 import java.io.File;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ArrayBlockingQueue;
@@ -70,6 +71,35 @@ class JavaTest {
                 }
                 assertEquals(new Person("NS-1"), last.getConversations().get(0).getRecipient());
             }
+        }
+    }
+
+    @Test
+    void javaAnswersAndTakesBack() throws Exception {
+        try (JavaWard ward = new JavaWard(folder.toFile());
+                FutureClient nurse = enroll(ward, "NS-1");
+                FutureClient doctor = enroll(ward, "DR-1")) {
+            ward.publish();
+            doctor.syncOnce().get(20, TimeUnit.SECONDS);
+            nurse.syncOnce().get(20, TimeUnit.SECONDS);
+            String sent = nurse.send(
+                    new Person("DR-1"), "K 6.6 mmol/L", Priority.URGENT, null, null, Duration.ofMinutes(5))
+                    .get(20, TimeUnit.SECONDS);
+            nurse.syncOnce().get(20, TimeUnit.SECONDS);
+            doctor.syncOnce().get(20, TimeUnit.SECONDS);
+            Message message = doctor.openItems(OpenItems.TO_ANSWER).get(20, TimeUnit.SECONDS).get(0);
+            doctor.answer(message.getReference(), Verdict.ACCEPTED, "K 6.6, going").get(20, TimeUnit.SECONDS);
+            doctor.syncOnce().get(20, TimeUnit.SECONDS);
+            nurse.syncOnce().get(20, TimeUnit.SECONDS);
+            Answer answer = nurse.answers(sent).get(20, TimeUnit.SECONDS).get(0);
+            assertEquals("K 6.6, going", answer.getReadBack());
+
+            nurse.recall(sent, "wrong patient").get(20, TimeUnit.SECONDS);
+            nurse.syncOnce().get(20, TimeUnit.SECONDS);
+            doctor.syncOnce().get(20, TimeUnit.SECONDS);
+            List<Message> left = doctor.messages(List.of(message.getReference())).get(20, TimeUnit.SECONDS);
+            assertEquals("wrong patient", left.get(0).getRecalled().getReason());
+            assertEquals("", left.get(0).getText());
         }
     }
 

@@ -5,12 +5,14 @@
  */
 package dev.wardline
 
+import dev.wardline.internal.answer
 import dev.wardline.internal.conversationPage
 import dev.wardline.internal.delivery
 import dev.wardline.internal.event
 import dev.wardline.internal.lowered
 import dev.wardline.internal.message
 import dev.wardline.internal.messages
+import dev.wardline.internal.millis
 import dev.wardline.internal.native
 import dev.wardline.internal.number
 import dev.wardline.internal.pending
@@ -21,6 +23,8 @@ import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.flow
 import kotlinx.coroutines.runBlocking
 import kotlinx.coroutines.withContext
+import java.time.Duration
+import java.time.Instant
 import dev.wardline.ffi.Client as NativeClient
 import dev.wardline.ffi.Draft as NativeDraft
 import dev.wardline.ffi.RelayResponse as NativeResponse
@@ -67,6 +71,10 @@ public class Client internal constructor(internal val inside: NativeClient) : Au
      * Sending twice with one [idempotencyKey] (at most 128 bytes) sends once, also after a restart: use one where the
      * coroutine may be cancelled, because then it is not known whether the message was taken.
      *
+     * [answerWithin] asks for an [answer] by then; a stat message asks for one by itself, without a time. [occurredAt] is
+     * when what it tells of happened, a laboratory result, say. [replyTo] is the reference of a message of the same
+     * conversation.
+     *
      * @throws SendException when the message was not taken; nothing was kept of it.
      */
     public suspend fun send(
@@ -75,9 +83,21 @@ public class Client internal constructor(internal val inside: NativeClient) : Au
         priority: Priority = Priority.ROUTINE,
         patient: Patient? = null,
         idempotencyKey: String? = null,
+        answerWithin: Duration? = null,
+        occurredAt: Instant? = null,
+        replyTo: String? = null,
     ): String = native {
         inside.send(
-            NativeDraft(recipient.lowered(), text, priority.lowered(), patient?.lowered(), idempotencyKey),
+            NativeDraft(
+                recipient = recipient.lowered(),
+                text = text,
+                priority = priority.lowered(),
+                patient = patient?.lowered(),
+                occurredAtMs = occurredAt?.toEpochMilli(),
+                answerWithinMs = answerWithin?.let { millis("answerWithin", it) },
+                replyTo = replyTo,
+                idempotencyKey = idempotencyKey,
+            ),
         )
     }
 
@@ -118,6 +138,46 @@ public class Client internal constructor(internal val inside: NativeClient) : Au
 
     /** [markRead], of messages by their references. */
     public suspend fun markRead(references: List<String>): Unit = native { inside.markRead(references) }
+
+    /** [answer], of a message that is at hand. */
+    public suspend fun answer(message: Message, verdict: Verdict, readBack: String = ""): String =
+        answer(message.reference, verdict, readBack)
+
+    /**
+     * Accepts or declines a message that asks for it, with what was understood or why not. Everybody in the conversation
+     * learns of it; answering is reading. A person may change their mind: the last answer stands. Durable when it returns;
+     * returns the id of the answer, which [deliveries] knows.
+     *
+     * @throws SendException when it does not ask, when this person wrote it, or when its sender was revoked.
+     */
+    public suspend fun answer(reference: String, verdict: Verdict, readBack: String = ""): String = native {
+        inside.answer(reference, verdict.lowered(), readBack)
+    }
+
+    /**
+     * Every answer to a message that counts, oldest first; the last one of a person stands. [message] is a reference, or
+     * what [send] returned on this device.
+     */
+    public suspend fun answers(message: String): List<Answer> = native { inside.answers(message).map(::answer) }
+
+    /**
+     * Messages that ask for an answer which nobody has given yet, the most urgent first, then by their deadlines.
+     */
+    public suspend fun openItems(which: OpenItems, limit: Int = PAGE): List<Message> = native {
+        messages(inside.openItems(which.lowered(), number("limit", limit)))
+    }
+
+    /**
+     * Takes a message of this person back, with a reason that everybody in the conversation can read: its text is gone from
+     * here at once, from devices that are online in a moment, from others before they show it. What has become of it on each
+     * device is in [deliveries]. [message] is a reference, or what [send] returned on this device.
+     *
+     * A device that was shown it may have been read, photographed or backed up; what a recall means is each device's own
+     * word.
+     *
+     * @throws SendException when somebody else wrote it, or after the policy's time.
+     */
+    public suspend fun recall(message: String, reason: String = ""): Unit = native { inside.recall(message, reason) }
 
     /** How many messages of a conversation nobody has opened yet. */
     public suspend fun unread(conversation: String): Long = native { inside.unread(conversation).toLong() }

@@ -56,6 +56,36 @@ public data class DeliveryChanged(
 ) : Event
 
 /**
+ * Somebody has accepted or declined a message, or this person has on another device.
+ *
+ * @property reference the message's reference.
+ * @property conversation its conversation.
+ * @property user who answered.
+ * @property verdict what they said.
+ */
+public data class MessageAnswered(
+    override val cursor: Long,
+    override val at: Instant,
+    val reference: String,
+    val conversation: String,
+    val user: String,
+    val verdict: Verdict,
+) : Event
+
+/**
+ * A message was taken back by its author; its text is gone from this device.
+ *
+ * @property reference the message's reference.
+ * @property conversation its conversation.
+ */
+public data class MessageRecalled(
+    override val cursor: Long,
+    override val at: Instant,
+    val reference: String,
+    val conversation: String,
+) : Event
+
+/**
  * A message was read on another device of the same person.
  *
  * @property reference the message's reference.

@@ -104,6 +104,11 @@ public data class Patient @JvmOverloads constructor(
  * @property createdAt when it was written, by the sender's clock.
  * @property arrivedAt when it came here, by this device's clock.
  * @property readAt when a person opened it here, if it came in.
+ * @property occurredAt when what it tells of happened, such as a laboratory result, if its author said so.
+ * @property asked what is expected of its recipients; null when nobody is asked to answer.
+ * @property inReplyTo the reference of the message that this one is a reply to, as its author says; it need not be on this
+ *   device.
+ * @property recalled when its author has taken it back; its text is gone then.
  */
 public data class Message(
     val id: String,
@@ -122,6 +127,10 @@ public data class Message(
     val createdAt: Instant,
     val arrivedAt: Instant,
     val readAt: Instant?,
+    val occurredAt: Instant?,
+    val asked: Asked?,
+    val inReplyTo: String?,
+    val recalled: Recalled?,
 ) {
     /** Shows ids and states, nothing of what was written. */
     override fun toString(): String = "Message(id=$id, direction=$direction, priority=$priority)"
@@ -192,6 +201,7 @@ public enum class FailureCause {
  * @property sentAt when the relay took it.
  * @property deliveredAt when the device had it on disk, by its own signed word.
  * @property readAt when a person opened it there, by the device's signed word.
+ * @property recall what has become of it there, when it was taken back.
  */
 public data class DeviceDelivery(
     val device: String?,
@@ -200,6 +210,7 @@ public data class DeviceDelivery(
     val sentAt: Instant?,
     val deliveredAt: Instant?,
     val readAt: Instant?,
+    val recall: RecallOutcome?,
 )
 
 /**
@@ -207,9 +218,15 @@ public data class DeviceDelivery(
  *
  * @property user the person.
  * @property state the furthest any device of the person has come.
+ * @property answer their last word, if they have answered.
  * @property devices every device it was sealed for.
  */
-public data class PersonDelivery(val user: String, val state: DeliveryState, val devices: List<DeviceDelivery>)
+public data class PersonDelivery(
+    val user: String,
+    val state: DeliveryState,
+    val answer: StandingAnswer?,
+    val devices: List<DeviceDelivery>,
+)
 
 /**
  * What a followed conversation shows.

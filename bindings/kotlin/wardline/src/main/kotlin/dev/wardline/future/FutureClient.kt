@@ -5,12 +5,14 @@
  */
 package dev.wardline.future
 
+import dev.wardline.Answer
 import dev.wardline.Client
 import dev.wardline.Config
 import dev.wardline.ConversationListSnapshot
 import dev.wardline.ConversationPage
 import dev.wardline.Event
 import dev.wardline.Message
+import dev.wardline.OpenItems
 import dev.wardline.OwnDevice
 import dev.wardline.Page
 import dev.wardline.Passphrase
@@ -22,6 +24,7 @@ import dev.wardline.Recipient
 import dev.wardline.RelayResponse
 import dev.wardline.Round
 import dev.wardline.TimelineSnapshot
+import dev.wardline.Verdict
 import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
@@ -30,6 +33,8 @@ import kotlinx.coroutines.SupervisorJob
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.future.future
 import kotlinx.coroutines.launch
+import java.time.Duration
+import java.time.Instant
 import java.util.concurrent.CompletableFuture
 import java.util.function.Consumer
 
@@ -63,7 +68,12 @@ public class FutureClient(public val client: Client) : AutoCloseable {
         priority: Priority = Priority.ROUTINE,
         patient: Patient? = null,
         idempotencyKey: String? = null,
-    ): CompletableFuture<String> = later { client.send(recipient, text, priority, patient, idempotencyKey) }
+        answerWithin: Duration? = null,
+        occurredAt: Instant? = null,
+        replyTo: String? = null,
+    ): CompletableFuture<String> = later {
+        client.send(recipient, text, priority, patient, idempotencyKey, answerWithin, occurredAt, replyTo)
+    }
 
     /** See [Client.conversation]. */
     public fun conversation(recipient: Recipient): String = client.conversation(recipient)
@@ -83,6 +93,24 @@ public class FutureClient(public val client: Client) : AutoCloseable {
 
     /** See [Client.markRead]. */
     public fun markRead(references: List<String>): CompletableFuture<Void?> = done { client.markRead(references) }
+
+    /** See [Client.answer]. */
+    @JvmOverloads
+    public fun answer(reference: String, verdict: Verdict, readBack: String = ""): CompletableFuture<String> =
+        later { client.answer(reference, verdict, readBack) }
+
+    /** See [Client.answers]. */
+    public fun answers(message: String): CompletableFuture<List<Answer>> = later { client.answers(message) }
+
+    /** See [Client.openItems]. */
+    @JvmOverloads
+    public fun openItems(which: OpenItems, limit: Int = 50): CompletableFuture<List<Message>> =
+        later { client.openItems(which, limit) }
+
+    /** See [Client.recall]. */
+    @JvmOverloads
+    public fun recall(message: String, reason: String = ""): CompletableFuture<Void?> =
+        done { client.recall(message, reason) }
 
     /** See [Client.unread]. */
     public fun unread(conversation: String): CompletableFuture<Long> = later { client.unread(conversation) }

@@ -3,6 +3,8 @@
  */
 package dev.wardline.internal
 
+import dev.wardline.Answer
+import dev.wardline.Asked
 import dev.wardline.Collected
 import dev.wardline.Config
 import dev.wardline.Conversation
@@ -21,11 +23,14 @@ import dev.wardline.Event
 import dev.wardline.FailureCause
 import dev.wardline.HttpHeader
 import dev.wardline.Message
+import dev.wardline.MessageAnswered
 import dev.wardline.MessageArrived
+import dev.wardline.MessageRecalled
 import dev.wardline.MessageSent
 import dev.wardline.NewestMessage
 import dev.wardline.Notice
 import dev.wardline.NoticeSender
+import dev.wardline.OpenItems
 import dev.wardline.Patient
 import dev.wardline.PatientIdentifier
 import dev.wardline.PendingRequest
@@ -34,15 +39,20 @@ import dev.wardline.PersonDelivery
 import dev.wardline.Priority
 import dev.wardline.Proof
 import dev.wardline.ReadElsewhere
+import dev.wardline.RecallOutcome
+import dev.wardline.Recalled
 import dev.wardline.Recipient
 import dev.wardline.RelayRequest
+import dev.wardline.StandingAnswer
 import dev.wardline.StoreRolledBack
 import dev.wardline.Team
 import dev.wardline.TimelineChange
 import dev.wardline.TimelineSnapshot
 import dev.wardline.UnknownEvent
+import dev.wardline.Verdict
 import java.time.Duration
 import java.time.Instant
+import dev.wardline.ffi.Answer as NativeAnswer
 import dev.wardline.ffi.ClientConfig as NativeConfig
 import dev.wardline.ffi.Collected as NativeCollected
 import dev.wardline.ffi.Conversation as NativeConversation
@@ -54,6 +64,7 @@ import dev.wardline.ffi.DeviceDelivery as NativeDevice
 import dev.wardline.ffi.Event as NativeEvent
 import dev.wardline.ffi.HttpHeader as NativeHeader
 import dev.wardline.ffi.Message as NativeMessage
+import dev.wardline.ffi.OpenItems as NativeItems
 import dev.wardline.ffi.PassphraseCost as NativeCost
 import dev.wardline.ffi.Patient as NativePatient
 import dev.wardline.ffi.PatientIdentifier as NativeIdentifier
@@ -64,6 +75,7 @@ import dev.wardline.ffi.Recipient as NativeRecipient
 import dev.wardline.ffi.RelayRequest as NativeRequest
 import dev.wardline.ffi.TimelineChange as NativeChange
 import dev.wardline.ffi.TimelineSnapshot as NativeSnapshot
+import dev.wardline.ffi.Verdict as NativeVerdict
 
 internal fun Config.lowered(): NativeConfig = NativeConfig(
     folder = folder.path,
@@ -90,6 +102,17 @@ internal fun Priority.lowered(): NativePriority = when (this) {
     Priority.ROUTINE -> NativePriority.ROUTINE
     Priority.URGENT -> NativePriority.URGENT
     Priority.STAT -> NativePriority.STAT
+}
+
+internal fun Verdict.lowered(): NativeVerdict = when (this) {
+    Verdict.ACCEPTED -> NativeVerdict.ACCEPTED
+    Verdict.DECLINED -> NativeVerdict.DECLINED
+}
+
+internal fun OpenItems.lowered(): NativeItems = when (this) {
+    OpenItems.TO_ANSWER -> NativeItems.TO_ANSWER
+    OpenItems.AWAITED -> NativeItems.AWAITED
+    OpenItems.OVERDUE -> NativeItems.OVERDUE
 }
 
 internal fun Patient.lowered(): NativePatient =
@@ -129,12 +152,34 @@ internal fun message(native: NativeMessage): Message = Message(
     createdAt = time(native.createdAtMs),
     arrivedAt = time(native.arrivedAtMs),
     readAt = native.readAtMs?.let(::time),
+    occurredAt = native.occurredAtMs?.let(::time),
+    asked = native.asked?.let { Asked(it.answerByMs?.let(::time), it.open) },
+    inReplyTo = native.inReplyTo,
+    recalled = native.recalled?.let { Recalled(it.`by`, time(it.atMs), it.reason) },
 )
 
 internal fun messages(native: List<NativeMessage>): List<Message> = native.map(::message)
 
-internal fun delivery(native: NativePerson): PersonDelivery =
-    PersonDelivery(native.user, DeliveryState.valueOf(native.state.name), native.devices.map(::device))
+internal fun answer(native: NativeAnswer): Answer = Answer(
+    user = native.user,
+    device = native.device,
+    verdict = verdict(native.verdict),
+    readBack = native.readBack,
+    at = time(native.atMs),
+    stands = native.stands,
+)
+
+private fun verdict(native: NativeVerdict): Verdict = when (native) {
+    NativeVerdict.ACCEPTED -> Verdict.ACCEPTED
+    NativeVerdict.DECLINED -> Verdict.DECLINED
+}
+
+internal fun delivery(native: NativePerson): PersonDelivery = PersonDelivery(
+    user = native.user,
+    state = DeliveryState.valueOf(native.state.name),
+    answer = native.answer?.let { StandingAnswer(verdict(it.verdict), time(it.atMs)) },
+    devices = native.devices.map(::device),
+)
 
 private fun device(native: NativeDevice) = DeviceDelivery(
     device = native.device,
@@ -143,6 +188,7 @@ private fun device(native: NativeDevice) = DeviceDelivery(
     sentAt = native.sentAtMs?.let(::time),
     deliveredAt = native.deliveredAtMs?.let(::time),
     readAt = native.readAtMs?.let(::time),
+    recall = native.recall?.let { RecallOutcome.valueOf(it.name) },
 )
 
 internal fun snapshot(native: NativeSnapshot): TimelineSnapshot =
@@ -192,6 +238,9 @@ internal fun event(native: NativeDelivered): Event {
         is NativeEvent.MessageArrived -> MessageArrived(cursor, at, it.reference, it.conversation, priority(it.tier))
         is NativeEvent.MessageSent -> MessageSent(cursor, at, it.message, it.conversation)
         is NativeEvent.DeliveryChanged -> DeliveryChanged(cursor, at, it.message, it.user)
+        is NativeEvent.MessageAnswered ->
+            MessageAnswered(cursor, at, it.reference, it.conversation, it.user, verdict(it.verdict))
+        is NativeEvent.MessageRecalled -> MessageRecalled(cursor, at, it.reference, it.conversation)
         is NativeEvent.ReadElsewhere -> ReadElsewhere(cursor, at, it.reference)
         is NativeEvent.EnvelopeRefused -> EnvelopeRefused(cursor, at, it.code, it.healing)
         is NativeEvent.DirectoryChanged -> DirectoryChanged(cursor, at, it.version.toLong())
