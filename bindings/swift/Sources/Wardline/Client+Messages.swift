@@ -1,5 +1,6 @@
 // Writing and reading.
 
+import Foundation
 internal import WardlineFFI
 
 extension Client {
@@ -8,13 +9,17 @@ extension Client {
     ///
     /// Sending twice with the same `idempotencyKey` (at most 128 bytes) sends once, also after a restart. A task that is
     /// cancelled sends all the same: the answer is never in doubt.
+    ///
+    /// `answerWithin` asks for an answer by then; a stat message asks for one by itself, without a time. `occurredAt` is when
+    /// what it tells of happened, a laboratory result, say. `replyTo` is the reference of a message of the same conversation.
     @discardableResult
     public func send(
         _ text: String, to recipient: Recipient, priority: Priority = .routine, about patient: Patient? = nil,
-        idempotencyKey: String? = nil
+        answerWithin: Duration? = nil, occurredAt: Date? = nil, replyTo: String? = nil, idempotencyKey: String? = nil
     ) async throws -> String {
         let draft = WardlineFFI.Draft(
             recipient: recipient.native, text: text, priority: priority.native, patient: patient?.native,
+            occurredAtMs: occurredAt?.millis, answerWithinMs: answerWithin?.millis, replyTo: replyTo,
             idempotencyKey: idempotencyKey)
         return try await run { try await inside.send(draft: draft) }
     }

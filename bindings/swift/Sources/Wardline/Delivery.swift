@@ -9,6 +9,8 @@ public struct Delivery: Hashable, Sendable {
     public let user: String
     /// The furthest any device of the person has come.
     public let state: State
+    /// Their last word, if they have answered.
+    public let answer: StandingAnswer?
     /// Every device it was sealed for.
     public let devices: [Device]
 
@@ -44,6 +46,8 @@ public struct Delivery: Hashable, Sendable {
         public let deliveredAt: Date?
         /// When a person opened it there, by the device's signed word.
         public let readAt: Date?
+        /// What has become of it there, when it was taken back.
+        public let recall: Recall?
     }
 
     /// Why a message will not arrive at a device.
@@ -73,6 +77,7 @@ extension Delivery {
     init(_ delivery: WardlineFFI.PersonDelivery) {
         user = delivery.user
         state = State(delivery.state)
+        answer = delivery.answer.map(StandingAnswer.init)
         devices = delivery.devices.map(Device.init)
     }
 }
@@ -85,6 +90,7 @@ extension Delivery.Device {
         sentAt = delivery.sentAtMs.map(Date.init(millis:))
         deliveredAt = delivery.deliveredAtMs.map(Date.init(millis:))
         readAt = delivery.readAtMs.map(Date.init(millis:))
+        recall = delivery.recall.map(Delivery.Recall.init)
     }
 }
 

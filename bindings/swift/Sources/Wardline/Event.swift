@@ -22,6 +22,10 @@ public struct Event: Hashable, Sendable {
         case messageSent(message: String, conversation: String)
         /// A person's device signed for a message of ours, or the relay refused it for one.
         case deliveryChanged(message: String, user: String)
+        /// Somebody has accepted or declined a message, or this person has on another device.
+        case messageAnswered(reference: String, conversation: String, user: String, verdict: Verdict)
+        /// A message was taken back by its author; its text is gone from this device.
+        case messageRecalled(reference: String, conversation: String)
         /// A message was read on another device of the same person.
         case readElsewhere(reference: String)
         /// An envelope did not open, with the stable code of the cause; `healing` when its sender was asked for it again.
@@ -51,6 +55,11 @@ extension Event {
             case .messageSent(let message, let conversation):
                 .messageSent(message: message, conversation: conversation)
             case .deliveryChanged(let message, let user): .deliveryChanged(message: message, user: user)
+            case .messageAnswered(let reference, let conversation, let user, let verdict):
+                .messageAnswered(
+                    reference: reference, conversation: conversation, user: user, verdict: Verdict(verdict))
+            case .messageRecalled(let reference, let conversation):
+                .messageRecalled(reference: reference, conversation: conversation)
             case .readElsewhere(let reference): .readElsewhere(reference: reference)
             case .envelopeRefused(let code, let healing): .envelopeRefused(code: code, healing: healing)
             case .directoryChanged(let version): .directoryChanged(version: version)

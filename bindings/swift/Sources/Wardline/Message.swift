@@ -40,6 +40,14 @@ public struct Message: Hashable, Sendable {
     public let arrivedAt: Date
     /// When a person opened it here, if it came in.
     public let readAt: Date?
+    /// When what it tells of happened, such as a laboratory result, if its author said so.
+    public let occurredAt: Date?
+    /// What is expected of its recipients; `nil` when nobody is asked to answer.
+    public let asked: Asked?
+    /// The reference of the message that this one is a reply to, as its author says; it need not be on this device.
+    public let inReplyTo: String?
+    /// When its author has taken it back; its text is gone then.
+    public let recalled: Recalled?
 
     /// Which way a message went.
     public enum Direction: Hashable, Sendable, CaseIterable {
@@ -99,6 +107,10 @@ extension Message {
         createdAt = Date(millis: message.createdAtMs)
         arrivedAt = Date(millis: message.arrivedAtMs)
         readAt = message.readAtMs.map(Date.init(millis:))
+        occurredAt = message.occurredAtMs.map(Date.init(millis:))
+        asked = message.asked.map(Asked.init)
+        inReplyTo = message.inReplyTo
+        recalled = message.recalled.map(Recalled.init)
     }
 }
 
