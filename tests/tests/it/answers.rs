@@ -76,6 +76,7 @@ async fn answered(phone: &Phone) -> Vec<(String, Verdict)> {
         .collect()
 }
 
+// scenario: answer
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_takes_it_closes_the_loop_for_everybody() {
     let ward = Team::open().await;
@@ -153,6 +154,7 @@ async fn whoever_takes_it_closes_the_loop_for_everybody() {
     assert_eq!(pharmacist.unwrap().answer, None);
 }
 
+// scenario: answer
 #[tokio::test(flavor = "multi_thread")]
 async fn a_decline_leaves_it_open_and_a_person_may_change_their_mind() {
     let ward = Team::open().await;

@@ -54,6 +54,7 @@ async fn assert_gone(phone: &Phone, message: MessageRef, words: &str) {
     assert!(left.is_empty());
 }
 
+// scenario: recall
 #[tokio::test(flavor = "multi_thread")]
 async fn a_recall_purges_what_nobody_has_opened() {
     let (_ward, _clock, nurse, doctor) = pair().await;
@@ -213,6 +214,7 @@ async fn a_locked_device_says_so_only_when_its_index_is_clean() {
     );
 }
 
+// scenario: recall
 #[tokio::test(flavor = "multi_thread")]
 async fn only_the_author_takes_back_and_only_in_time() {
     let (_ward, clock, nurse, doctor) = pair().await;
