@@ -277,7 +277,10 @@ fn size_of(draft: &Draft) -> (usize, usize) {
 
 /// What a draft says.
 fn content_of(draft: &Draft) -> v1::Content {
-    let within = draft.answer_within.map_or(0, |time| time.as_millis());
+    // Who has no time left asks all the same; 0 says that nobody is asked.
+    let within = draft
+        .answer_within
+        .map_or(0, |time| time.as_millis().max(1));
     v1::Content {
         type_uri: TEXT.to_owned(),
         body: v1::TextBody {

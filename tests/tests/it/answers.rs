@@ -224,6 +224,18 @@ async fn what_is_overdue_is_known_without_the_network() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_has_no_time_left_asks_all_the_same() {
+    let ward = Team::open().await;
+    let draft = Draft::new(team(), text(1)).answer_within(Duration::ZERO);
+    let message = ward.nurse.client.send(draft).await.unwrap();
+    assert_eq!(open(&ward.nurse, OpenItems::Awaited).await, [message]);
+    ward.clock.advance(Duration::from_millis(2));
+    assert_eq!(open(&ward.nurse, OpenItems::Overdue).await, [message]);
+    ward.settle().await;
+    assert_eq!(open(&ward.doctor, OpenItems::ToAnswer).await, [message]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_answer_without_network_is_durable_and_arrives_at_a_locked_author() {
     let ward = Team::open().await;
     let message = ward.critical(1).await;
