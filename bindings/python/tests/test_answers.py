@@ -98,6 +98,16 @@ async def test_what_its_author_takes_back_is_gone(ward: Ward) -> None:
     assert again.value.code == "WL-SEND-TOO-LATE-TO-RECALL"
 
 
+async def test_a_time_that_no_calendar_has_leaves_the_conversation_readable(ward: Ward) -> None:
+    nurse, doctor = await ward.enroll("NS-1"), await ward.enroll("DR-1")
+    await nurse.client.send(Person("DR-1"), "for ever", answer_within=timedelta.max)
+    await ward.settle(nurse, doctor)
+    [message] = await doctor.client.open_items(OpenItems.TO_ANSWER)
+    assert message.text == "for ever"
+    assert message.asked is not None and message.asked.answer_by is not None
+    assert message.asked.answer_by.year == 9999
+
+
 async def test_a_reply_names_what_it_replies_to(ward: Ward) -> None:
     nurse, doctor = await ward.enroll("NS-1"), await ward.enroll("DR-1")
     await nurse.client.send(Person("DR-1"), "how much?")

@@ -320,6 +320,10 @@ class PendingRequest:
 # From the native library and to it.
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_FIRST, _LAST = (
+    (datetime(*day, tzinfo=timezone.utc) - _EPOCH) // timedelta(milliseconds=1)
+    for day in ((1, 1, 1), (9999, 12, 31))
+)
 
 _PRIORITY = {member: Priority[member.name] for member in native.Priority}
 _DIRECTION = {member: Direction[member.name] for member in native.Direction}
@@ -331,7 +335,8 @@ _OUTCOME = {member: RecallOutcome[member.name] for member in native.RecallOutcom
 
 
 def time(millis: int) -> datetime:
-    return _EPOCH + timedelta(milliseconds=millis)
+    # A sender says what they like: no time of theirs may make a conversation unreadable.
+    return _EPOCH + timedelta(milliseconds=min(max(millis, _FIRST), _LAST))
 
 
 def native_time(moment: datetime) -> int:

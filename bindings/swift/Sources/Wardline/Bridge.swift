@@ -40,13 +40,15 @@ extension Date {
     }
 
     package var millis: Int64 {
-        Int64((timeIntervalSince1970 * 1000).rounded())
+        let millis = (timeIntervalSince1970 * 1000).rounded()
+        return Int64(exactly: millis) ?? (millis > 0 ? .max : .min)
     }
 }
 
 extension Duration {
     package var millis: UInt64 {
         let (seconds, attoseconds) = components
-        return UInt64(clamping: max(0, seconds)) * 1000 + UInt64(clamping: max(0, attoseconds)) / 1_000_000_000_000_000
+        let whole = min(UInt64(clamping: seconds), UInt64.max / 1000 - 1)
+        return whole * 1000 + UInt64(clamping: attoseconds) / 1_000_000_000_000_000
     }
 }

@@ -96,6 +96,17 @@ final class AnswerTests: WardTestCase {
         await refused("WL-SEND-TOO-LATE-TO-RECALL") { try await nurse.client.recall(sent) }
     }
 
+    func testATimeThatNoCalendarHasLeavesTheConversationReadable() async throws {
+        let (nurse, doctor) = (try await ward.enroll("NS-1"), try await ward.enroll("DR-1"))
+        let never = Date(timeIntervalSince1970: .infinity)
+        try await nurse.client.send(
+            "for ever", to: .person("DR-1"), answerWithin: .seconds(Int64.max), occurredAt: never)
+        try await nurse.client.send("at once", to: .person("DR-1"), answerWithin: .seconds(-1))
+        try await ward.settle(nurse, doctor)
+        let open = try await doctor.client.openItems(.toAnswer)
+        XCTAssertEqual(open.map(\.text), ["at once", "for ever"])
+    }
+
     func testAReplyNamesWhatItRepliesTo() async throws {
         let (nurse, doctor) = (try await ward.enroll("NS-1"), try await ward.enroll("DR-1"))
         try await nurse.client.send("how much?", to: .person("DR-1"))

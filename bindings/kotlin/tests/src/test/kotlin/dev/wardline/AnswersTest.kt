@@ -54,10 +54,27 @@ class AnswersTest {
             doctor.client.answer("${nurse.client.device}/$plain", Verdict.ACCEPTED)
         }
         assertEquals("WL-SEND-NOT-ASKED", unasked.code)
-        val backwards = refused<ArgumentException> {
-            nurse.client.send(Person("DR-1"), "in no time", answerWithin = Duration.ofSeconds(-1))
+    }
+
+    @Test
+    fun `a time that no calendar has leaves the conversation readable`() = onWard { ward ->
+        val nurse = ward.enroll("NS-1")
+        val doctor = ward.enroll("DR-1")
+        nurse.client.send(
+            Person("DR-1"),
+            "for ever",
+            answerWithin = Duration.ofMillis(Long.MAX_VALUE),
+            occurredAt = Instant.ofEpochMilli(Long.MAX_VALUE),
+        )
+        nurse.client.send(Person("DR-1"), "at once", answerWithin = Duration.ZERO)
+        ward.settle(nurse, doctor)
+        assertEquals(listOf("at once", "for ever"), doctor.client.openItems(OpenItems.TO_ANSWER).map { it.text })
+        for (within in listOf(Duration.ofSeconds(-1), Duration.ofSeconds(Long.MAX_VALUE))) {
+            val refused = refused<ArgumentException> {
+                nurse.client.send(Person("DR-1"), "in no time", answerWithin = within)
+            }
+            assertEquals("answerWithin", refused.name)
         }
-        assertEquals("answerWithin", backwards.name)
     }
 
     // scenario: recall

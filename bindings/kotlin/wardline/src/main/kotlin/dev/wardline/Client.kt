@@ -93,7 +93,7 @@ public class Client internal constructor(internal val inside: NativeClient) : Au
                 text = text,
                 priority = priority.lowered(),
                 patient = patient?.lowered(),
-                occurredAtMs = occurredAt?.toEpochMilli(),
+                occurredAtMs = occurredAt?.let { millis("occurredAt", it) },
                 answerWithinMs = answerWithin?.let { millis("answerWithin", it) },
                 replyTo = replyTo,
                 idempotencyKey = idempotencyKey,

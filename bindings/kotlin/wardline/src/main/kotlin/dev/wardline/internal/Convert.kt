@@ -263,7 +263,15 @@ internal fun time(millis: Long): Instant = Instant.ofEpochMilli(millis)
 
 internal fun duration(millis: ULong?): Duration? = millis?.let { Duration.ofMillis(it.toLong()) }
 
-internal fun millis(name: String, duration: Duration): ULong = number(name, duration.toMillis())
+internal fun millis(name: String, duration: Duration): ULong = number(name, counted(name) { duration.toMillis() })
+
+internal fun millis(name: String, at: Instant): Long = counted(name) { at.toEpochMilli() }
+
+private inline fun counted(name: String, millis: () -> Long): Long = try {
+    millis()
+} catch (_: ArithmeticException) {
+    throw unfit(name, "$name is more milliseconds than can be counted")
+}
 
 /** A number that the library takes without a sign. */
 internal fun number(name: String, value: Long): ULong {
