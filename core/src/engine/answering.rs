@@ -79,7 +79,7 @@ pub(super) fn apply(
     user: &UserId,
     content: &v1::Content,
 ) -> Result<(), Error> {
-    let Some((subject, subject_hash, verdict)) = parse(content) else {
+    let Some((subject, subject_hash, verdict)) = answer::parse(content) else {
         tracing::warn!("an answer says nothing, or not to what");
         return Ok(());
     };
@@ -97,7 +97,7 @@ pub(super) fn apply(
         },
     )?;
     // What is said to a message that was taken back says what it said.
-    recall::bury_answers_of_recalled(step.connection, subject)?;
+    recall::bury_answers_of_recalled(step.connection, subject, step.now())?;
     if counts {
         let conversation = ConversationId::from_slice(&content.conversation_id)
             .map_err(|_| StoreError::Damaged { what: "content" })?;
@@ -132,17 +132,6 @@ fn tell(
         user,
         verdict,
     })
-}
-
-/// What an answer speaks of, by which ciphertext, and what it says.
-fn parse(content: &v1::Content) -> Option<(MessageRef, &[u8], Verdict)> {
-    let (message, hash) = answer::subject_of(content)?;
-    let verdict = match answer::said(content)?.verdict() {
-        v1::Verdict::Accepted => Verdict::Accepted,
-        v1::Verdict::Declined => Verdict::Declined,
-        v1::Verdict::Unspecified => return None,
-    };
-    Some((message, hash, verdict))
 }
 
 fn wire(verdict: Verdict) -> v1::Verdict {

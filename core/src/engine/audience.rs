@@ -5,13 +5,14 @@
 
 use rusqlite::params;
 use wardline_org::{DeviceId, EntryKey, Hash, UserId};
+use wardline_proto::v1;
 
 use super::{Step, failing::Failures};
 use crate::{
     conversation::Recipient,
     directory::{Lookup, SenderLookup, active_devices},
     error::Error,
-    message::{FailureCause, lifecycle::Happening},
+    message::{ANSWER, FailureCause, RECALL, answer, lifecycle::Happening},
     store::StoreError,
 };
 
@@ -32,10 +33,14 @@ impl Audience {
 }
 
 /// `None` when entries have to be fetched first; they are asked for.
-pub(super) fn of(step: &mut Step<'_>, recipient: &Recipient) -> Result<Option<Audience>, Error> {
+pub(super) fn of(
+    step: &mut Step<'_>,
+    recipient: &Recipient,
+    content: &v1::Content,
+) -> Result<Option<Audience>, Error> {
     let us = step.context.identity.user_id.clone();
     let mut team_entry = None;
-    let people: Vec<UserId> = match recipient {
+    let mut people: Vec<UserId> = match recipient {
         Recipient::Person(person) => vec![person.clone()],
         Recipient::Team(_) => {
             let key = key_of(recipient);
@@ -56,6 +61,11 @@ pub(super) fn of(step: &mut Step<'_>, recipient: &Recipient) -> Result<Option<Au
             }
         }
     };
+    for user in concerned(step, content)? {
+        if !people.contains(&user) {
+            people.push(user);
+        }
+    }
     if people.iter().all(|user| *user == us) {
         // Nobody is left to write to. It stands under the author's name, and no copy goes anywhere: that
         // one would look like a success.
@@ -104,6 +114,35 @@ pub(super) fn of(step: &mut Step<'_>, recipient: &Recipient) -> Result<Option<Au
         }
     }
     Ok(complete.then_some(audience))
+}
+
+/// Who is concerned by what a content says about another message, whether or not they are still, or ever were, in
+/// the conversation: everybody a message went to hears that it is taken back, and its author that it is answered.
+fn concerned(step: &Step<'_>, content: &v1::Content) -> Result<Vec<UserId>, Error> {
+    let Some((subject, _)) = answer::subject_of(content) else {
+        return Ok(Vec::new());
+    };
+    let sql = match content.type_uri.as_str() {
+        RECALL => {
+            "SELECT DISTINCT r.user_id FROM recipient r JOIN message m ON m.sequence = r.message
+             WHERE m.sender_device = ?1 AND m.message_id = ?2 AND length(r.device_id) = 16"
+        }
+        ANSWER => "SELECT sender_user FROM message WHERE sender_device = ?1 AND message_id = ?2",
+        _ => return Ok(Vec::new()),
+    };
+    let users: Vec<String> = step
+        .connection
+        .prepare_cached(sql)?
+        .query_map(
+            params![subject.device.as_bytes(), subject.id.as_bytes()],
+            |row| row.get(0),
+        )?
+        .collect::<Result<_, _>>()?;
+    let damaged = |_| StoreError::Damaged { what: "recipient" };
+    let users = users.into_iter();
+    Ok(users
+        .map(|user| UserId::new(user).map_err(damaged))
+        .collect::<Result<_, _>>()?)
 }
 
 /// The devices that nothing can be sealed for yet.

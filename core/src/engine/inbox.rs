@@ -417,6 +417,7 @@ fn keep(
     let priority = allowed(step, sender, Priority::from_wire(content.priority))?;
     let place_id = rows::place_id(opened.sender, message_id);
     let body = sealer.seal(rows::body_place(&place_id), &opened.signed.encode_to_vec())?;
+    let facts = Facts::of(content);
     let inserted = rows::insert(
         step.connection,
         &NewMessage {
@@ -436,7 +437,7 @@ fn keep(
             content_hash: Some(opened.content_hash),
             body: &body,
             content_key: None,
-            facts: Facts::of(content),
+            facts: facts.clone(),
         },
     )?;
     let incoming = place.direction == Direction::Incoming;
@@ -465,6 +466,7 @@ fn keep(
         id: message_id,
     };
     match content.type_uri.as_str() {
+        _ if facts.shown => {}
         ANSWER => return answering::apply(step, message, &sender.user, content),
         RECALL => return recalling::apply(step, message, &sender.user, content),
         _ => {}

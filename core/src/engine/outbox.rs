@@ -66,6 +66,7 @@ pub(crate) fn send(step: &mut Step<'_>, draft: &Draft) -> Result<MessageId, Erro
     {
         return Err(SendError::IdempotencyKeyTooLong.into());
     }
+    refuse_hopeless(step, &draft.recipient)?;
     let mut content = content_of(draft);
     if let Some(message) = draft.reply_to {
         content.subject = Some(subject_of(step, message)?);
@@ -105,13 +106,12 @@ pub(super) fn write(
     recipient: &Recipient,
     content: v1::Content,
 ) -> Result<(i64, MessageId), Error> {
-    refuse_hopeless(step, recipient)?;
     let (content, row) = address(step, recipient, content)?;
     let message_id = message_id_of(&content)?;
     let at_hand = if others_wait(step, row)? {
         None
     } else {
-        at_hand(step, recipient)?
+        at_hand(step, recipient, &content)?
     };
     let sequence = match &at_hand {
         Some(at_hand) if at_hand.missing.is_empty() => {
@@ -250,8 +250,13 @@ fn refuse_hopeless(step: &mut Step<'_>, recipient: &Recipient) -> Result<(), Err
 fn check_stat(step: &mut Step<'_>, draft: &Draft, rules: &Policy) -> Result<(), Error> {
     let us = EntryKey::Person(step.context.identity.user_id.clone());
     let us = match step.memory.directory.entry(step.connection, &us)? {
-        Lookup::Present(entry) | Lookup::Unproven(Some(entry)) => Some(entry),
-        Lookup::Absent | Lookup::Unproven(None) => None,
+        Lookup::Present(entry) => Some(entry),
+        Lookup::Absent => None,
+        // Roles of yesterday refuse nobody; the recipients' devices know today's.
+        Lookup::Unproven(_) => {
+            step.memory.wanted_entries.insert(us);
+            None
+        }
     };
     let roles = us.as_ref().and_then(|entry| entry.person());
     let roles = roles.map(|person| person.staff_roles.as_slice());
@@ -403,7 +408,7 @@ fn seal_one(step: &mut Step<'_>, message: i64) -> Result<(), Error> {
                 .as_ref()
                 .and_then(|reference| Recipient::parse(reference, us))
                 .ok_or_else(damaged)?;
-            match at_hand(step, &recipient)? {
+            match at_hand(step, &recipient, &content)? {
                 Some(at_hand) => seal_first(step, message, content, &recipient, &at_hand),
                 None => Ok(()),
             }

@@ -15,7 +15,11 @@ use super::{
 use crate::{
     error::Error,
     id::{ConversationId, MessageId},
-    message::{FailureCause, Priority, lifecycle::Happening, rows},
+    message::{
+        FailureCause, Priority,
+        lifecycle::Happening,
+        rows::{self, Facts},
+    },
     session::{
         content::SealedContent,
         seal::{Binding, Plain, recipients_hash},
@@ -185,6 +189,8 @@ pub(super) fn submit(
     // reach an app that its user has closed. How loud an alert is, the device decides once it has opened
     // the message; the relay learns less of it.
     let wake = match Priority::from_wire(content.priority) {
+        // Nothing to show: a team must not be woken because somebody has taken a result.
+        _ if !Facts::of(content).shown => v1::WakeClass::Silent,
         Priority::Routine | Priority::Urgent => v1::WakeClass::Alert,
         Priority::Stat => v1::WakeClass::Critical,
     };

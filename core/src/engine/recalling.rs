@@ -56,17 +56,9 @@ pub(crate) fn recall(step: &mut Step<'_>, message: MessageRef, reason: &str) -> 
         ..Default::default()
     };
     let recipient = recipient_of(step, subject.conversation)?;
-    let row = if stop_at_home(step, &subject)? {
+    let row = if is_unsealed(step, &subject)? {
         outbox::write_down(step, &recipient, content)?
     } else {
-        note_too_old(step, subject.sequence)?;
-        step.connection
-            .prepare_cached(
-                "INSERT INTO withdrawal (envelope_id, message)
-                 SELECT envelope_id, message FROM sent_envelope WHERE message = ?1
-                 ON CONFLICT DO NOTHING",
-            )?
-            .execute(params![subject.sequence])?;
         outbox::write(step, &recipient, content)?.0
     };
     let user = step.context.identity.user_id.clone();
@@ -86,21 +78,36 @@ pub(crate) fn recall(step: &mut Step<'_>, message: MessageRef, reason: &str) -> 
     Ok(())
 }
 
-/// Stops whatever of a message has not been sealed; answers whether that is all of it.
-fn stop_at_home(step: &Step<'_>, subject: &Subject) -> Result<bool, Error> {
-    let unsealed: Option<bool> = step
+/// Whether a message was sealed for nobody yet.
+fn is_unsealed(step: &Step<'_>, subject: &Subject) -> Result<bool, Error> {
+    Ok(step
         .connection
-        .prepare_cached("DELETE FROM outbox WHERE message = ?1 RETURNING content IS NOT NULL")?
-        .query_row(params![subject.sequence], |row| row.get(0))
-        .optional()?;
+        .prepare_cached("SELECT 1 FROM outbox WHERE message = ?1 AND content IS NOT NULL")?
+        .exists(params![subject.sequence])?)
+}
+
+/// Stops whatever of a message of this device has not left, and asks the relay to withdraw the rest.
+fn stop(step: &mut Step<'_>, message: i64) -> Result<(), Error> {
+    step.connection
+        .prepare_cached("DELETE FROM outbox WHERE message = ?1")?
+        .execute(params![message])?;
     step.connection
         .prepare_cached(
             "UPDATE recipient SET recall = ?2 WHERE message = ?1 AND recall IS NULL
                AND NOT EXISTS (SELECT 1 FROM sent_envelope s JOIN envelope_device d USING (envelope_id)
                                WHERE s.message = ?1 AND d.device_id = recipient.device_id)",
         )?
-        .execute(params![subject.sequence, RecallOutcome::Withdrawn as i64])?;
-    Ok(unsealed == Some(true))
+        .execute(params![message, RecallOutcome::Withdrawn as i64])?;
+    note_too_old(step, message)?;
+    step.connection
+        .prepare_cached(
+            "INSERT INTO withdrawal (envelope_id, message)
+             SELECT envelope_id, message FROM sent_envelope WHERE message = ?1
+             ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![message])?;
+    step.outgoing_changed();
+    Ok(())
 }
 
 /// Notes which devices do not know what a recall is, as far as the directory is at hand.
@@ -163,11 +170,34 @@ pub(super) fn apply(
     let conversation = ConversationId::from_slice(&content.conversation_id)
         .map_err(|_| StoreError::Damaged { what: "content" })?;
     if take_back(step, subject)? {
+        if subject.device == step.us() {
+            // Taken back on another device of ours, which does not know everybody it went to: this one does.
+            pass_on(step, row, content)?;
+        }
         step.emit(&Event::MessageRecalled {
             message: subject,
             conversation,
         })?;
     }
+    Ok(())
+}
+
+/// Says once more, to everybody the message went to, what another device of ours has said.
+fn pass_on(step: &mut Step<'_>, row: i64, content: &v1::Content) -> Result<(), Error> {
+    let conversation: i64 = step
+        .connection
+        .prepare_cached("SELECT conversation FROM message WHERE sequence = ?1")?
+        .query_row(params![row], |row| row.get(0))?;
+    let recipient = recipient_of(step, conversation)?;
+    let again = v1::Content {
+        type_uri: content.type_uri.clone(),
+        body: content.body.clone(),
+        fallback_text: content.fallback_text.clone(),
+        priority: content.priority,
+        subject: content.subject.clone(),
+        ..Default::default()
+    };
+    outbox::write(step, &recipient, again)?;
     Ok(())
 }
 
@@ -188,6 +218,11 @@ pub(super) fn take_back(step: &mut Step<'_>, message: MessageRef) -> Result<bool
         match verdict {
             Verdict::Obeyed => {
                 taken_back = true;
+                if message.device == step.us()
+                    && let Some(subject) = Subject::load(step.connection, message)?
+                {
+                    stop(step, subject.sequence)?;
+                }
                 step.audit(Action::MessageRecalled, message.id.as_bytes())?;
             }
             Verdict::Kept => {

@@ -158,7 +158,14 @@ pub(crate) fn answer(step: &mut Step<'_>) -> Result<(), Error> {
             continue;
         }
         let mut opener = BodyOpener::new(&keys);
-        seal_again(step, &wish, &mut opener)?;
+        match seal_again(step, &wish, &mut opener) {
+            // One message that cannot be read must not hold up everything that is sealed with it.
+            Err(Error::Body(error)) => {
+                tracing::error!(code = error.code(), "a message cannot be sealed again");
+                forget_wish(step, &wish, FailureCause::TimeUp)?;
+            }
+            sealed => sealed?,
+        }
     }
     Ok(())
 }
@@ -177,7 +184,8 @@ fn wishes(step: &Step<'_>) -> Result<Vec<Wish>, Error> {
     let mut statement = step.connection.prepare_cached(
         "SELECT r.message, r.device_id, r.user_id, r.state, m.created_at
          FROM recipient r JOIN message m ON m.sequence = r.message
-         WHERE r.reseal_wanted_at IS NOT NULL AND m.recalled_at IS NULL LIMIT 100",
+         WHERE r.reseal_wanted_at IS NOT NULL AND m.recalled_at IS NULL
+           AND length(m.body) > 0 AND m.content_key IS NOT NULL LIMIT 100",
     )?;
     let mut rows = statement.query([])?;
     let mut wishes = Vec::new();

@@ -30,11 +30,15 @@ pub(super) struct AtHand {
 }
 
 /// `None` while something has to be asked for first; it is noted for the next round.
-pub(super) fn at_hand(step: &mut Step<'_>, recipient: &Recipient) -> Result<Option<AtHand>, Error> {
+pub(super) fn at_hand(
+    step: &mut Step<'_>,
+    recipient: &Recipient,
+    content: &v1::Content,
+) -> Result<Option<AtHand>, Error> {
     if !may_seal(step)? {
         return Ok(None);
     }
-    let Some(audience) = audience::of(step, recipient)? else {
+    let Some(audience) = audience::of(step, recipient, content)? else {
         return Ok(None);
     };
     let missing = audience::without_session(step, &audience.devices)?;

@@ -484,6 +484,15 @@ fn say_again(connection: &Connection, since: i64) -> Result<(), StoreError> {
         );
         connection.execute(&sql, params![i32::from(kind), incoming, since])?;
     }
+    let (unread, read) = (v1::ReceiptKind::PurgedUnread, v1::ReceiptKind::PurgedRead);
+    connection.execute(
+        "INSERT INTO receipt (author_user, message_id, content_hash, kind, at)
+         SELECT sender_user, message_id, content_hash, iif(read_at IS NULL, ?1, ?2), recalled_at
+         FROM message WHERE direction = ?3 AND shown = 1 AND recalled_at >= ?4
+           AND content_hash IS NOT NULL AND sequence NOT IN (SELECT message FROM purge)
+         ORDER BY sequence",
+        params![i32::from(unread), i32::from(read), incoming, since],
+    )?;
     Ok(())
 }
 
@@ -550,6 +559,7 @@ mod tests {
             (2, Direction::Incoming, 150, None),
             (3, Direction::Incoming, 50, Some(150)),
             (4, Direction::Outgoing, 150, None),
+            (5, Direction::Incoming, 50, None),
         ] {
             connection.execute(
                 "INSERT INTO message (sequence, message_id, sender_device, sender_user, conversation,
@@ -558,14 +568,17 @@ mod tests {
                 params![sequence, direction as i64, arrived, read, [sequence; 16]],
             )?;
         }
+        let recall = "UPDATE message SET recalled_at = 160 WHERE sequence = 5";
+        connection.execute(recall, [])?;
         refuse(&connection, (1, 50, true), Some(51))?;
         refuse(&connection, (2, 150, true), Some(151))?;
         say_again(&connection, 100)?;
         let kinds = numbers(&connection, "SELECT kind FROM receipt ORDER BY id")?;
         let (delivered, read) = (v1::ReceiptKind::Delivered, v1::ReceiptKind::Read);
+        let purged = v1::ReceiptKind::PurgedUnread;
         assert_eq!(
             kinds,
-            [delivered, read].map(|kind| i64::from(i32::from(kind)))
+            [delivered, read, purged].map(|kind| i64::from(i32::from(kind)))
         );
         let asked = "SELECT at FROM refused_envelope WHERE reseal_requested_at IS NULL";
         assert_eq!(numbers(&connection, asked)?, [150]);

@@ -173,7 +173,7 @@ pub(crate) fn standing(
     subject: MessageRef,
 ) -> Result<BTreeMap<UserId, StandingAnswer>, StoreError> {
     let damaged = || StoreError::Damaged { what: "answer" };
-    let mut statement = connection.prepare_cached(IN_ORDER)?;
+    let mut statement = connection.prepare_cached(LAST_WORDS)?;
     let mut rows = statement.query(params![subject.device.as_bytes(), subject.id.as_bytes()])?;
     let mut standing = BTreeMap::new();
     while let Some(row) = rows.next()? {
@@ -181,8 +181,8 @@ pub(crate) fn standing(
         standing.insert(
             user,
             StandingAnswer {
-                verdict: Verdict::from_number(row.get(3)?).ok_or_else(damaged)?,
-                at: Timestamp::from_millis(row.get(4)?),
+                verdict: Verdict::from_number(row.get(2)?).ok_or_else(damaged)?,
+                at: Timestamp::from_millis(row.get(3)?),
                 row: row.get(0)?,
             },
         );
@@ -290,8 +290,20 @@ pub(crate) fn subject_of(content: &v1::Content) -> Option<(MessageRef, &[u8])> {
     Some((message, &subject.content_hash))
 }
 
+/// What an answer speaks of, by which ciphertext, and what it says; `None` when it is not one that this version
+/// understands.
+pub(crate) fn parse(content: &v1::Content) -> Option<(MessageRef, &[u8], Verdict)> {
+    let (message, hash) = subject_of(content)?;
+    let verdict = match said(content)?.verdict() {
+        v1::Verdict::Accepted => Verdict::Accepted,
+        v1::Verdict::Declined => Verdict::Declined,
+        v1::Verdict::Unspecified => return None,
+    };
+    Some((message, hash, verdict))
+}
+
 /// The answer in a content, if it is one.
-pub(crate) fn said(content: &v1::Content) -> Option<v1::AnswerBody> {
+fn said(content: &v1::Content) -> Option<v1::AnswerBody> {
     (content.type_uri == ANSWER)
         .then(|| v1::AnswerBody::decode(content.body.as_slice()).ok())
         .flatten()
@@ -325,6 +337,15 @@ fn asked(connection: &Connection, subject: MessageRef) -> Result<Option<Asked>, 
         .optional()?)
 }
 
+/// The last word of each person: no later answer of theirs counts.
+const LAST_WORDS: &str = "
+    SELECT a.message, a.user_id, a.verdict, a.at
+    FROM answer a JOIN message m ON m.sequence = a.message
+    WHERE a.subject_device = ?1 AND a.subject_id = ?2 AND a.counts = 1
+      AND NOT EXISTS (
+        SELECT 1 FROM answer b JOIN message n ON n.sequence = b.message
+        WHERE b.subject_device = ?1 AND b.subject_id = ?2 AND b.user_id = a.user_id
+          AND b.counts = 1 AND b.at >= a.at AND (b.at, n.message_id) > (a.at, m.message_id))";
 /// A person's answers come in the order in which they stand: the last one is the last word.
 const IN_ORDER: &str = "
     SELECT a.message, a.user_id, a.device_id, a.verdict, a.at, m.message_id, m.body

@@ -80,7 +80,8 @@ impl RecallOutcome {
     }
 }
 
-/// Notes what has become of a recalled message on a device; answers whether that is news.
+/// Notes what has become of a recalled message on a device; answers whether that is news. The word may come before
+/// the recall itself, when that was made on another device: it is shown once both are here.
 pub(crate) fn note_outcome(
     connection: &Connection,
     message: i64,
@@ -90,8 +91,7 @@ pub(crate) fn note_outcome(
     let changed = connection
         .prepare_cached(
             "UPDATE recipient SET recall = ?3
-             WHERE message = ?1 AND device_id = ?2 AND coalesce(recall, 0) < ?3
-               AND (SELECT recalled_at FROM message WHERE sequence = ?1) IS NOT NULL",
+             WHERE message = ?1 AND device_id = ?2 AND coalesce(recall, 0) < ?3",
         )?
         .execute(params![message, device.as_bytes(), outcome as i64])?;
     Ok(changed > 0)
@@ -292,11 +292,15 @@ pub(crate) fn bury(
     }
     notice::opened(connection, subject.sequence)?;
     to_purge(connection, subject.sequence, &subject.body)?;
-    bury_answers(connection, subject.reference)
+    bury_answers(connection, subject.reference, now)
 }
 
 /// The read-backs of a message that was taken back say what it said.
-pub(crate) fn bury_answers(connection: &Connection, subject: MessageRef) -> Result<(), StoreError> {
+fn bury_answers(
+    connection: &Connection,
+    subject: MessageRef,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let mut answers = connection.prepare_cached(
         "SELECT m.sequence, m.body FROM answer a JOIN message m ON m.sequence = a.message
          WHERE a.subject_device = ?1 AND a.subject_id = ?2 AND length(m.body) > 0",
@@ -306,8 +310,13 @@ pub(crate) fn bury_answers(connection: &Connection, subject: MessageRef) -> Resu
         let (sequence, body): (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);
         connection
             .prepare_cached(
-                "UPDATE message SET body = X'', content_key = NULL WHERE sequence = ?1",
+                "UPDATE message SET body = X'', content_key = NULL, recalled_at = ?2
+                 WHERE sequence = ?1",
             )?
+            .execute(params![sequence, now.as_millis()])?;
+        // One of ours that waits to be sealed has nobody to go to any more.
+        connection
+            .prepare_cached("DELETE FROM outbox WHERE message = ?1")?
             .execute(params![sequence])?;
         to_purge(connection, sequence, &body)?;
     }
@@ -318,9 +327,10 @@ pub(crate) fn bury_answers(connection: &Connection, subject: MessageRef) -> Resu
 pub(crate) fn bury_answers_of_recalled(
     connection: &Connection,
     subject: MessageRef,
+    now: Timestamp,
 ) -> Result<(), StoreError> {
     match Subject::load(connection, subject)? {
-        Some(message) if message.recalled => bury_answers(connection, subject),
+        Some(message) if message.recalled => bury_answers(connection, subject, now),
         _ => Ok(()),
     }
 }

@@ -5,7 +5,7 @@ use wardline_org::{DeviceId, Hash, Timestamp, UserId};
 use wardline_proto::v1;
 
 use super::{
-    ANSWER, Direction, Priority, Proof, RECALL,
+    ANSWER, Direction, Priority, Proof, RECALL, answer,
     lifecycle::{DeliveryState, FailureCause, Happening},
 };
 use crate::{id::MessageId, store::StoreError, vault::BodyPlace};
@@ -46,7 +46,12 @@ pub(crate) struct Facts {
 impl Facts {
     pub(crate) fn of(content: &v1::Content) -> Self {
         let within = content.answer_within_ms;
-        let shown = content.type_uri != ANSWER && content.type_uri != RECALL;
+        // What this version does not understand is shown by its fallback text, never dropped.
+        let shown = match content.type_uri.as_str() {
+            ANSWER => answer::parse(content).is_none(),
+            RECALL => answer::subject_of(content).is_none(),
+            _ => true,
+        };
         let asks = shown && (within > 0 || Priority::from_wire(content.priority) == Priority::Stat);
         let deadline = i64::try_from(within)
             .unwrap_or(i64::MAX)

@@ -108,7 +108,7 @@ CREATE TABLE answer (
     at INTEGER NOT NULL,
     counts INTEGER
 ) STRICT;
-CREATE INDEX answer_subject ON answer (subject_device, subject_id);
+CREATE INDEX answer_subject ON answer (subject_device, subject_id, user_id, at);
 
 -- Who takes back which message; `message` is the row that says so. A recall may overtake its message: `obeyed` is
 -- NULL until that is here, 0 when it is kept.

@@ -39,6 +39,19 @@ pub async fn rows(client: &Client, table: &str, columns: &str) -> Result<Vec<Str
     Ok(rows.await?)
 }
 
+/// Notes a wish to have everything sealed again, as a device does that could open nothing.
+///
+/// # Errors
+/// Those of writing the store.
+pub async fn want_resealed(client: &Client) -> Result<(), Error> {
+    let noted = client.store().write(|work| -> Result<(), StoreError> {
+        let sql = "UPDATE recipient SET reseal_wanted_at = 1, resealed_at = NULL, state = 2";
+        work.connection.execute(sql, [])?;
+        Ok(())
+    });
+    Ok(noted.await?)
+}
+
 /// How far the search index has come; `None` while locked.
 ///
 /// # Errors

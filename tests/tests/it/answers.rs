@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use wardline::{Draft, Event, MessageId, OpenItems, Priority, Recipient, Verdict};
-use wardline_org::{Clock, ManualClock, SystemClock, Timestamp};
+use wardline_org::{Clock, ManualClock, SystemClock, Timestamp, authority::PersonDetails};
 use wardline_tests::{Phone, Ward, settle, team, text};
 
 /// A nurse, a doctor with two devices and a pharmacist on one care team, at a time that stands still.
@@ -331,6 +331,27 @@ async fn what_a_revoked_device_asked_is_no_order() {
     let reference = nurse.reference(message);
     let refused = doctor.client.answer(reference, Verdict::Accepted, "").await;
     assert_eq!(refused.unwrap_err().code(), "WL-SEND-SENDER-REVOKED");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_reaches_an_author_who_is_not_on_the_team() {
+    let mut ward = Ward::open(&["NS-1", "DR-1"]).await;
+    let lab = PersonDetails::new("LAB-1".parse().unwrap(), "Laboratory");
+    ward.authority().upsert_person(lab).unwrap();
+    let lab = ward.phone("LAB-1").await;
+    let nurse = ward.phone("NS-1").await;
+    let doctor = ward.phone("DR-1").await;
+    settle(&[&lab, &nurse, &doctor], 1).await;
+    let draft = Draft::new(team(), text(1)).priority(Priority::Stat);
+    let message = lab.client.send(draft).await.unwrap();
+    settle(&[&lab, &nurse, &doctor], 2).await;
+    let reference = lab.reference(message);
+    let accept = Verdict::Accepted;
+    doctor.client.answer(reference, accept, "").await.unwrap();
+    settle(&[&doctor, &lab, &nurse], 2).await;
+    assert_eq!(answered(&lab).await, [("DR-1".to_owned(), accept)]);
+    assert!(open(&lab, OpenItems::Awaited).await.is_empty());
+    assert!(open(&nurse, OpenItems::ToAnswer).await.is_empty());
 }
 
 const START: Timestamp = Timestamp::from_millis(1_795_000_000_000);

@@ -6,8 +6,11 @@ use wardline::{
     DeliveryState, Draft, Event, MessageId, MessageRef, Priority, RecallOutcome, Recipient,
     Verdict, testing,
 };
-use wardline_org::{ManualClock, Timestamp};
-use wardline_tests::{Phone, Ward, settle, text};
+use wardline_org::{
+    ManualClock, Timestamp,
+    team::{CareTeam, TeamMember},
+};
+use wardline_tests::{Phone, Ward, settle, team, text};
 
 /// A nurse and a doctor who have met, at a time that stands still.
 async fn pair() -> (Ward, Arc<ManualClock>, Phone, Phone) {
@@ -239,6 +242,173 @@ async fn only_the_author_takes_back_and_only_in_time() {
     nurse.client.recall(later, "").await.unwrap();
     let again = nurse.client.recall(later, "").await;
     assert_eq!(again.unwrap_err().code(), "WL-SEND-TOO-LATE-TO-RECALL");
+}
+
+/// A nurse with two devices, a doctor, and a pharmacist whose device has offered no keys yet, on one care team.
+struct Keyless {
+    ward: Ward,
+    clock: Arc<ManualClock>,
+    nurse: Phone,
+    tablet: Phone,
+    doctor: Phone,
+    pharmacist: Phone,
+}
+
+impl Keyless {
+    async fn open() -> Self {
+        let clock = Arc::new(ManualClock::new(START));
+        let people = ["NS-1", "DR-1", "PH-1"];
+        let mut ward = Ward::open_at(&people, Arc::clone(&clock) as _).await;
+        let nurse = ward.phone("NS-1").await;
+        let tablet = ward.phone("NS-1").await;
+        let doctor = ward.phone("DR-1").await;
+        let pharmacist = ward.phone("PH-1").await;
+        settle(&[&nurse, &tablet, &doctor], 1).await;
+        nurse.say(team(), "Good morning").await;
+        settle(&[&nurse, &tablet, &doctor, &nurse], 2).await;
+        Self {
+            ward,
+            clock,
+            nurse,
+            tablet,
+            doctor,
+            pharmacist,
+        }
+    }
+
+    /// The pharmacist's device offers its keys, and everybody who has something for it sends.
+    async fn keys_come(&self) {
+        self.pharmacist.client.sync_once().await.unwrap();
+        self.clock.advance(Duration::from_secs(301));
+        let everybody = [&self.nurse, &self.tablet, &self.doctor, &self.pharmacist];
+        settle(&everybody, 3).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_keys_is_stopped_by_a_recall_on_another_device() {
+    let team_of = Keyless::open().await;
+    let Keyless {
+        nurse,
+        tablet,
+        doctor,
+        pharmacist,
+        ..
+    } = &team_of;
+    let message = nurse.say(team(), &text(1)).await;
+    settle(&[nurse, tablet, doctor], 2).await;
+    let reference = nurse.reference(message);
+    let waiting = testing::rows(&nurse.client, "outbox", "message").await;
+    assert!(!waiting.unwrap().is_empty(), "it waits for the pharmacist");
+    tablet
+        .client
+        .recall(reference, "wrong patient")
+        .await
+        .unwrap();
+    settle(&[tablet, nurse, doctor, nurse], 2).await;
+    assert_gone(nurse, reference, "canary-00001").await;
+    assert_gone(doctor, reference, "canary-00001").await;
+    team_of.keys_come().await;
+    let shown = pharmacist.client.messages(vec![reference]).await.unwrap();
+    assert!(shown.is_empty(), "it has never left for there");
+    let waiting = testing::rows(&nurse.client, "outbox", "message").await;
+    assert!(waiting.unwrap().is_empty());
+    let deliveries = nurse.client.deliveries(message).await.unwrap();
+    let outcomes: Vec<_> = deliveries
+        .iter()
+        .filter(|one| one.user != nurse.user)
+        .map(|one| one.devices[0].recall)
+        .collect();
+    let (purged, withdrawn) = (RecallOutcome::PurgedUnread, RecallOutcome::Withdrawn);
+    assert_eq!(outcomes, [Some(purged), Some(withdrawn)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_waits_is_taken_back_with_its_message() {
+    let team_of = Keyless::open().await;
+    let Keyless {
+        nurse,
+        doctor,
+        pharmacist,
+        tablet,
+        ..
+    } = &team_of;
+    let draft = Draft::new(team(), text(1)).priority(Priority::Stat);
+    let message = nurse.client.send(draft).await.unwrap();
+    settle(&[nurse, tablet, doctor], 2).await;
+    let reference = nurse.reference(message);
+    let words = "canary-00001 understood";
+    doctor
+        .client
+        .answer(reference, Verdict::Accepted, words)
+        .await
+        .unwrap();
+    doctor.client.sync_once().await.unwrap();
+    let waiting = testing::rows(&doctor.client, "outbox", "message").await;
+    assert!(!waiting.unwrap().is_empty(), "it waits for the pharmacist");
+    nurse.client.recall(reference, "").await.unwrap();
+    settle(&[nurse, doctor, nurse], 2).await;
+    assert_gone(doctor, reference, "canary-00001").await;
+    let waiting = testing::rows(&doctor.client, "outbox", "message").await;
+    assert!(waiting.unwrap().is_empty(), "the read-back is still there");
+    team_of.keys_come().await;
+    assert!(
+        pharmacist
+            .client
+            .answers(reference)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    // Whoever asks for the answer again gets nothing, and holds up nothing.
+    testing::want_resealed(&doctor.client).await.unwrap();
+    doctor.say(team(), &text(2)).await;
+    settle(&[doctor, nurse, pharmacist], 2).await;
+    team_of.keys_come().await;
+    assert!(pharmacist.texts(pharmacist.team()).await.contains(&text(2)));
+}
+
+fn without_doctor(active: bool) -> CareTeam {
+    let member = |person: &str| TeamMember {
+        user: person.parse().unwrap(),
+        role: String::new(),
+    };
+    CareTeam {
+        team: "team-1".parse().unwrap(),
+        display_name: "Care team".into(),
+        fhir_references: Vec::new(),
+        members: vec![member("NS-1"), member("PH-1")],
+        active,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recall_reaches_who_has_left_the_team_since() {
+    for active in [true, false] {
+        let mut team_of = Keyless::open().await;
+        let message = team_of.nurse.say(team(), &text(1)).await;
+        settle(&[&team_of.nurse, &team_of.doctor, &team_of.nurse], 1).await;
+        let authority = team_of.ward.authority();
+        authority.upsert_team(without_doctor(active)).unwrap();
+        team_of.ward.publish().await;
+        team_of.clock.advance(Duration::from_secs(61));
+        settle(&[&team_of.nurse, &team_of.doctor], 1).await;
+        let reference = team_of.nurse.reference(message);
+        let nurse = &team_of.nurse;
+        nurse
+            .client
+            .recall(reference, "wrong patient")
+            .await
+            .unwrap();
+        settle(&[nurse, &team_of.doctor, nurse], 3).await;
+        assert_gone(&team_of.doctor, reference, "canary-00001").await;
+        let deliveries = nurse.client.deliveries(message).await.unwrap();
+        let doctor = deliveries
+            .iter()
+            .find(|one| one.user == team_of.doctor.user);
+        let outcome = doctor.unwrap().devices[0].recall;
+        assert_eq!(outcome, Some(RecallOutcome::PurgedUnread), "{active}");
+    }
 }
 
 const START: Timestamp = Timestamp::from_millis(1_795_000_000_000);

@@ -91,6 +91,11 @@ async fn stat_from_somebody_who_may_not_counts_as_urgent() {
     let of_lab = doctor.messages(doctor.with("LAB-1")).await;
     assert_eq!(of_lab[1].priority, Priority::Stat);
 
+    // Roles of yesterday refuse nobody; today's are asked for.
+    clerk.client.send(stat(&doctor, &[])).await.unwrap();
+    settle(&[&clerk, &doctor], 1).await;
+    let of_clerk = doctor.messages(doctor.with("CLERK-1")).await;
+    assert_eq!(of_clerk[2].priority, Priority::Urgent);
     let refused = clerk.client.send(stat(&doctor, &[])).await.unwrap_err();
     assert_eq!(refused.code(), "WL-SEND-STAT-NOT-ALLOWED");
     lab.client.send(stat(&doctor, &[])).await.unwrap();

@@ -88,10 +88,10 @@ impl Store {
         conversation: i64,
         proof: Proof,
     ) -> bool {
-        let facts = Facts::of(&v1::Content {
-            type_uri: ANSWER.to_owned(),
-            ..Default::default()
-        });
+        let facts = Facts::of(&content(
+            i32::from(v1::Verdict::Accepted),
+            Some(reference()),
+        ));
         let row = self.insert(said.device, number, conversation, proof, facts);
         let new = NewAnswer {
             row,
@@ -135,6 +135,28 @@ fn device_id(number: u8) -> DeviceId {
 
 fn person(device: u8) -> UserId {
     UserId::new(format!("DR-{device}")).unwrap()
+}
+
+/// An answer, as its author writes it.
+fn content(verdict: i32, subject: Option<v1::MessageReference>) -> v1::Content {
+    v1::Content {
+        type_uri: ANSWER.to_owned(),
+        body: v1::AnswerBody {
+            verdict,
+            ..Default::default()
+        }
+        .encode_to_vec(),
+        subject,
+        ..Default::default()
+    }
+}
+
+fn reference() -> v1::MessageReference {
+    v1::MessageReference {
+        sender_device: vec![9; 16],
+        message_id: id(0).as_bytes().to_vec(),
+        content_hash: vec![0; 32],
+    }
 }
 
 fn subject() -> MessageRef {
@@ -194,6 +216,14 @@ fn what_came_before_its_message_is_judged_when_that_is_here() {
     assert_eq!(store.message(), [Counted { user, verdict }]);
     assert!(!store.is_open());
     assert_eq!(count(&store.connection, subject()).unwrap(), [], "once");
+}
+
+#[test]
+fn an_answer_of_a_later_version_is_shown_and_not_dropped() {
+    let known = i32::from(v1::Verdict::Accepted);
+    assert!(!Facts::of(&content(known, Some(reference()))).shown);
+    assert!(Facts::of(&content(77, Some(reference()))).shown);
+    assert!(Facts::of(&content(known, None)).shown);
 }
 
 fn said() -> impl Strategy<Value = Said> {

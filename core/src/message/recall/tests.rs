@@ -68,6 +68,11 @@ impl Store {
             content_key: None,
             facts: Facts::of(&v1::Content {
                 type_uri: type_uri.to_owned(),
+                subject: Some(v1::MessageReference {
+                    sender_device: vec![9; 16],
+                    message_id: id(0).as_bytes().to_vec(),
+                    content_hash: vec![0; 32],
+                }),
                 ..Default::default()
             }),
         };
