@@ -118,7 +118,8 @@ impl Organization {
     }
 
     /// Shows an order, whose storing has been committed, to its device from now on, and ends its polls.
-    pub(crate) fn put_wipe(&self, device: DeviceId, order: String) {
+    /// Answers whether there were any.
+    pub(crate) fn put_wipe(&self, device: DeviceId, order: String) -> bool {
         {
             let mut wipes = self.wipes.write().unwrap_or_else(PoisonError::into_inner);
             let orders = wipes.entry(device).or_default();
@@ -126,7 +127,7 @@ impl Organization {
                 orders.push(order);
             }
         }
-        self.polls.wake(device);
+        self.polls.wake(device)
     }
 
     /// The signing key of a device that waits for the authority.

@@ -40,7 +40,12 @@ impl Core {
             .order_wipe(org.key, wipe)
             .await
             .map_err(stored)?;
-        org.put_wipe(device, request.order.clone());
+        let polls = org.put_wipe(device, request.order.clone());
+        if let Some(waker) = &self.waker {
+            // Not critical: whoever has found the phone need not hear it ring. Not silent: platforms drop
+            // that.
+            waker.wake((org.key, device), v1::WakeClass::Alert, polls);
+        }
         tracing::info!("a device is to be wiped");
         Ok(v1::OrderWipeResponse {})
     }

@@ -7,7 +7,8 @@
 //!
 //! * **A hint.** `Receive` is the truth. Wake-ups are kept in memory, bounded in number, tried a bounded
 //!   number of times, and gone when the relay ends. No `Send` waits for one or fails with one.
-//! * **Only when needed.** A wake-up is posted when something waits that the device has not acknowledged.
+//! * **Only when needed.** A wake-up is posted when something waits that the device has not acknowledged,
+//!   or when it is to erase itself and has sent no receipt.
 //!   A device in a long poll is given [`PushOptions::poll_grace`] to do so: a phone that lost its network
 //!   looks as if it still waited.
 //! * **Together.** One wake-up of a device is on its way at a time; those that come meanwhile become one

@@ -54,7 +54,7 @@ impl Waker {
         waker
     }
 
-    /// Something new is in the mailbox of a device. One that `polls` has probably heard of it: it is
+    /// Something new waits for a device: in its mailbox, or an order to erase itself. One that `polls` has probably heard of it: it is
     /// given a moment.
     pub(crate) fn wake(self: &Arc<Self>, target: Target, class: WakeClass, polls: bool) {
         let (added, made_room) = self.queue().add(target, class, polls);
@@ -120,14 +120,18 @@ impl Waker {
 
     async fn post(&self, target: Target, class: WakeClass) -> Ended {
         let (org, device) = target;
-        let registration = match self.storage.push_target(org, device).await {
-            Ok(Some(found)) if found.waiting > 0 => found.registration,
+        let wake_up = match self.storage.push_target(org, device).await {
+            Ok(Some(found)) if found.wiping || found.waiting > 0 => WakeUp {
+                // A device that is to erase itself hears nothing but that, whatever was sent to it.
+                class: if found.wiping {
+                    WakeClass::Alert
+                } else {
+                    class
+                },
+                registration: found.registration,
+            },
             Ok(_) => return Ended::Finished,
             Err(error) => return self.storage_failed(&error),
-        };
-        let wake_up = WakeUp {
-            registration,
-            class,
         };
         let post = self.options.gateway.post(&wake_up);
         let outcome = tokio::time::timeout(self.options.timeout, post).await;

@@ -58,7 +58,8 @@ pub trait Storage: Send + Sync + fmt::Debug + 'static {
     /// Keeps an order to a device to erase itself, once, and takes its mailbox and keys away.
     async fn order_wipe(&self, org: OrgKey, wipe: NewWipe) -> Result<(), StorageError>;
 
-    /// Keeps the receipt of an order, unless it has one or there is no such order of this device.
+    /// Keeps the receipt of an order, unless it has one or there is no such order of this device. How to
+    /// wake the device is forgotten with it.
     async fn confirm_wipe(
         &self,
         org: OrgKey,

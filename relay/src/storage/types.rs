@@ -373,6 +373,8 @@ pub struct PushTarget {
     pub registration: PushRegistration,
     /// Envelopes in its mailbox that it has not acknowledged.
     pub waiting: u64,
+    /// It is to erase itself, and there is no receipt yet.
+    pub wiping: bool,
 }
 
 /// A call that was carried out.

@@ -13,6 +13,7 @@ use wardline_relay::push::{HttpPushGateway, PushOptions};
 
 use crate::{
     hospital::{Device, key},
+    wipes,
     world::{RELAY, World, cast, code, submission},
 };
 
@@ -319,6 +320,42 @@ async fn revoked_device_is_woken_no_more_and_registers_no_more() {
     assert_eq!(refused, RelayCode::Revoked);
     scene.send(&scene.ben, 2).await;
     scene.nothing_but_the_sentinel(&mut gateway).await;
+}
+
+#[tokio::test]
+async fn sleeping_device_is_woken_for_its_wipe_order_until_it_has_obeyed() {
+    let mut gateway = Gateway::open().await;
+    let mut scene = Scene::new(&gateway, |_| {}).await;
+    // The only place is taken while order and revocation come, so that Ben's wake-up meets both.
+    scene.send(&scene.cara, 0).await;
+    let held = gateway.next().await;
+    wipes::order(&scene.world, &scene.ben).await;
+    let revocation = scene.world.hospital.revoke(&scene.ben);
+    scene.world.publish(&[revocation]).await.unwrap();
+    held.answer("200 OK").await;
+    let posted = gateway.next().await;
+    assert_eq!(posted.body, body("ben-token", "alert"));
+    posted.answer("200 OK").await;
+    // Given again it wakes again, also after a restart.
+    scene.world.restart().await;
+    let order = wipes::order(&scene.world, &scene.ben).await;
+    let posted = gateway.next().await;
+    assert_eq!(posted.body, body("ben-token", "alert"));
+    posted.answer("200 OK").await;
+    let receipt = wipes::receipt(&scene.ben, &order);
+    wipes::unsigned(&scene.world, &receipt).await.unwrap();
+    wipes::order(&scene.world, &scene.ben).await;
+    scene.nothing_but_the_sentinel(&mut gateway).await;
+}
+
+#[tokio::test]
+async fn device_that_is_to_be_wiped_does_not_ring_for_messages() {
+    let mut gateway = Gateway::open().await;
+    let scene = Scene::new(&gateway, |_| {}).await;
+    wipes::order(&scene.world, &scene.ben).await;
+    gateway.next().await.answer("200 OK").await;
+    scene.send(&scene.ben, 2).await;
+    assert_eq!(gateway.next().await.body, body("ben-token", "alert"));
 }
 
 #[tokio::test]

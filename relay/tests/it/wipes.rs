@@ -30,7 +30,7 @@ fn order_call(order: &SignedWipeOrder) -> v1::OrderWipeRequest {
     }
 }
 
-async fn order(world: &World, device: &Device) -> SignedWipeOrder {
+pub(crate) async fn order(world: &World, device: &Device) -> SignedWipeOrder {
     let order = order_by(WIPE, "mercy", device);
     world.command(&order_call(&order)).await.unwrap();
     order
@@ -47,12 +47,12 @@ fn receipt_by(signer: &dyn Signer, device: &Device, order: Hash) -> v1::ConfirmW
     SignedWipeReceipt::sign(receipt, signer).to_call()
 }
 
-fn receipt(device: &Device, order: &SignedWipeOrder) -> v1::ConfirmWipeRequest {
+pub(crate) fn receipt(device: &Device, order: &SignedWipeOrder) -> v1::ConfirmWipeRequest {
     receipt_by(&*device.signer, device, order.hash())
 }
 
 /// A call that nobody signed, as a device makes it whose keys are gone.
-async fn unsigned<C: RelayCall>(world: &World, call: &C) -> Result<C::Answer, Refusal> {
+pub(crate) async fn unsigned<C: RelayCall>(world: &World, call: &C) -> Result<C::Answer, Refusal> {
     let request = wardline_org::Request::new(call);
     let answer = world.relay.local().call(request).await.unwrap();
     match answer.decode::<C>() {

@@ -104,6 +104,7 @@ macro_rules! storage_conformance {
             push::unregistered_device_is_forgotten,
             push::device_of_another_organization_is_another_one,
             push::revoked_device_is_woken_no_more,
+            push::device_that_is_to_be_wiped_can_be_woken_until_its_receipt_comes,
             push::token_that_is_gone_is_forgotten_and_a_newer_one_is_kept,
             push::what_waits_is_counted_until_it_is_acknowledged,
         );

@@ -1,9 +1,10 @@
 //! How devices are to be woken: kept, replaced, forgotten.
 
-use wardline_org::push::PushRegistration;
+use wardline_org::{Hash, push::PushRegistration};
+use wardline_proto::Bytes;
 
 use super::*;
-use crate::storage::{Publication, PushTarget};
+use crate::storage::{NewWipe, Publication, PushTarget, WipeConfirmation};
 
 pub async fn registration_is_there_after_a_power_cut(shelf: &impl Shelf) {
     let storage = shelf.open().await;
@@ -55,20 +56,44 @@ pub async fn revoked_device_is_woken_no_more(shelf: &impl Shelf) {
     for number in 2..=3 {
         register(&*storage, org, number, "token").await;
     }
-    let publication = Publication {
-        expected_version: 0,
-        version: 1,
-        head: "head".into(),
-        changed: Vec::new(),
-        removed: Vec::new(),
-        policy: None,
-        roots: Vec::new(),
-        revoked: vec![device(2)],
-        settled: Vec::new(),
-    };
-    assert!(storage.publish(org, publication).await.unwrap());
+    revoke(&*storage, org, 2).await;
     assert_eq!(token(&*storage, org, 2).await, None);
     assert_eq!(token(&*storage, org, 3).await.as_deref(), Some("token"));
+}
+
+pub async fn device_that_is_to_be_wiped_can_be_woken_until_its_receipt_comes(shelf: &impl Shelf) {
+    let storage = shelf.open().await;
+    let org = mercy(&*storage).await;
+    for number in 2..=3 {
+        register(&*storage, org, number, "token").await;
+    }
+    assert!(!target(&*storage, org, 2).await.unwrap().wiping);
+    let order = NewWipe {
+        device: device(2),
+        order: Hash::of(b"order"),
+        note: "order".into(),
+    };
+    storage.order_wipe(org, order.clone()).await.unwrap();
+    revoke(&*storage, org, 2).await;
+
+    shelf.cut_power().await;
+    let storage = shelf.open().await;
+    let to_wipe = target(&*storage, org, 2).await.unwrap();
+    assert_eq!((to_wipe.wiping, to_wipe.waiting), (true, 0));
+    assert!(!target(&*storage, org, 3).await.unwrap().wiping);
+    let receipt = |order: Hash| WipeConfirmation {
+        device: device(2),
+        order,
+        receipt: Bytes::from_static(b"gone"),
+    };
+    // Of an order that nobody gave.
+    let other = storage.confirm_wipe(org, receipt(Hash::of(b"other")));
+    other.await.unwrap();
+    assert!(target(&*storage, org, 2).await.is_some());
+    let confirmed = storage.confirm_wipe(org, receipt(order.order));
+    confirmed.await.unwrap();
+    assert_eq!(target(&*storage, org, 2).await, None);
+    assert!(target(&*storage, org, 3).await.is_some());
 }
 
 pub async fn token_that_is_gone_is_forgotten_and_a_newer_one_is_kept(shelf: &impl Shelf) {
@@ -100,6 +125,21 @@ pub async fn what_waits_is_counted_until_it_is_acknowledged(shelf: &impl Shelf) 
     assert_eq!(waiting().await, 1);
     acknowledge(&*storage, org, device(2), page.epoch, 2).await;
     assert_eq!(waiting().await, 0);
+}
+
+async fn revoke(storage: &dyn Storage, org: OrgKey, number: u8) {
+    let publication = Publication {
+        expected_version: 0,
+        version: 1,
+        head: "head".into(),
+        changed: Vec::new(),
+        removed: Vec::new(),
+        policy: None,
+        roots: Vec::new(),
+        revoked: vec![device(number)],
+        settled: Vec::new(),
+    };
+    assert!(storage.publish(org, publication).await.unwrap());
 }
 
 fn registration(token: &str) -> PushRegistration {

@@ -105,8 +105,8 @@ pub(super) fn publish(
     Ok(true)
 }
 
-/// Nobody will fetch a revoked device's mailbox, nobody may be given its keys, and nothing wakes it. Its
-/// rollback counter and the memory of claimed keys stay.
+/// Nobody will fetch a revoked device's mailbox, nobody may be given its keys, and nothing wakes it but an
+/// order to erase itself that it has not obeyed. Its rollback counter and the memory of claimed keys stay.
 pub(super) fn retire(db: &Connection, org: OrgKey, device: DeviceId) -> Result<(), StorageError> {
     let Some(row) = row::known_device(db, org, device)? else {
         return Ok(());
@@ -116,7 +116,10 @@ pub(super) fn retire(db: &Connection, org: OrgKey, device: DeviceId) -> Result<(
         "DELETE FROM one_time_keys WHERE device = ?1",
         "DELETE FROM standing_keys WHERE device = ?1",
         "DELETE FROM claims WHERE device = ?1",
-        "DELETE FROM push_registrations WHERE device = ?1",
+        "DELETE FROM push_registrations WHERE device = ?1
+         AND NOT EXISTS (SELECT 1 FROM devices d
+                         JOIN wipes w ON w.org = d.org AND w.device = d.device
+                         WHERE d.id = ?1 AND w.receipt IS NULL)",
     ] {
         db.prepare_cached(sql)?.execute([row])?;
     }

@@ -33,23 +33,26 @@ pub(super) fn target(
     org: OrgKey,
     device: DeviceId,
 ) -> Result<Option<PushTarget>, StorageError> {
-    let found: Option<(String, String, i64)> = db
+    let found: Option<(String, String, i64, bool)> = db
         .prepare_cached(
-            "SELECT p.token, p.topic, d.waiting
+            "SELECT p.token, p.topic, d.waiting,
+                    EXISTS (SELECT 1 FROM wipes w
+                            WHERE w.org = d.org AND w.device = d.device AND w.receipt IS NULL)
              FROM push_registrations p JOIN devices d ON d.id = p.device
              WHERE d.org = ?1 AND d.device = ?2",
         )?
         .query_row(params![org.row(), device.as_bytes()], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
         })
         .optional()?;
-    let Some((token, topic, waiting)) = found else {
+    let Some((token, topic, waiting, wiping)) = found else {
         return Ok(None);
     };
     Ok(Some(PushTarget {
         registration: PushRegistration::new(&token, &topic)
             .map_err(|_| StorageError::Damaged("push_registrations"))?,
         waiting: waiting.try_into().unwrap_or_default(),
+        wiping,
     }))
 }
 

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, params};
 use wardline_org::{DeviceId, Hash};
 
-use super::{directory, row};
+use super::{directory, push, row};
 use crate::storage::{NewWipe, OrgKey, StorageError, StoredWipe, WipeConfirmation};
 
 pub(super) fn order(db: &Connection, org: OrgKey, wipe: &NewWipe) -> Result<(), StorageError> {
@@ -24,16 +24,21 @@ pub(super) fn confirm(
     org: OrgKey,
     confirmation: &WipeConfirmation,
 ) -> Result<(), StorageError> {
-    db.prepare_cached(
-        "UPDATE wipes SET receipt = ?4
-         WHERE org = ?1 AND device = ?2 AND hash = ?3 AND receipt IS NULL",
-    )?
-    .execute(params![
-        org.row(),
-        confirmation.device.as_bytes(),
-        confirmation.order.as_bytes(),
-        confirmation.receipt.as_ref()
-    ])?;
+    let answered = db
+        .prepare_cached(
+            "UPDATE wipes SET receipt = ?4
+             WHERE org = ?1 AND device = ?2 AND hash = ?3 AND receipt IS NULL",
+        )?
+        .execute(params![
+            org.row(),
+            confirmation.device.as_bytes(),
+            confirmation.order.as_bytes(),
+            confirmation.receipt.as_ref()
+        ])?;
+    if answered > 0 {
+        // It was kept for this order alone: there is nobody left to wake.
+        push::register(db, org, confirmation.device, None)?;
+    }
     Ok(())
 }
 
