@@ -16,8 +16,8 @@ use super::{PushGateway, PushOutcome, WakeUp};
 /// | answer | meaning |
 /// |---|---|
 /// | 2xx | the gateway has it |
-/// | 404, 410 | the push service does not know the token any more: the relay forgets it |
-/// | 408, 429, 5xx, none in time | not now: the relay tries again |
+/// | 410 | the push service does not know the token any more: the relay forgets it |
+/// | 404, 408, 429, 5xx, none in time | not now: the relay tries again |
 /// | anything else, redirects included | not this one: the relay gives it up |
 ///
 /// ```
@@ -85,8 +85,9 @@ impl PushGateway for HttpPushGateway {
         };
         match answer.status {
             200..=299 => PushOutcome::Posted,
-            404 | 410 => PushOutcome::Gone,
-            408 | 429 | 500..=599 => PushOutcome::Unavailable,
+            410 => PushOutcome::Gone,
+            // 404 is what a gateway says that is not where it should be: no word on a token.
+            404 | 408 | 429 | 500..=599 => PushOutcome::Unavailable,
             _ => PushOutcome::Refused,
         }
     }
