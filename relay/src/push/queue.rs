@@ -39,19 +39,23 @@ struct Entry {
 #[derive(Debug)]
 enum State {
     Ready(Place),
-    /// A timer makes it ready.
-    Resting,
+    /// A timer makes it ready; whether that is the pause after a failure.
+    Resting(Rest, bool),
     /// It is being posted; what came since.
     Posting(Option<WakeClass>),
 }
+
+/// One rest of one target, so that a timer ends no later one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Rest(u64);
 
 /// What became of a request to wake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Added {
     /// It is ready.
     Ready,
-    /// It rests: start its timer.
-    Resting,
+    /// It rests: start the timer for this rest.
+    Resting(Rest),
     /// It goes with one that was there already.
     Joined,
     /// There is no room for it.
@@ -70,17 +74,27 @@ impl Queue {
 
     /// Wants a device woken, at once or after a rest. Also answers whether a less urgent one had to make
     /// room for it.
+    ///
+    /// What joins one that failed has all its tries, and what is as urgent does not wait for the pause.
     pub(super) fn add(&mut self, target: Target, class: WakeClass, rest: bool) -> (Added, bool) {
         if let Some(entry) = self.targets.get_mut(&target) {
-            match &mut entry.state {
-                State::Posting(since) => *since = (*since).max(Some(class)),
-                State::Resting => entry.class = entry.class.max(class),
-                State::Ready(place) if class > entry.class => {
-                    self.order.remove(place);
-                    entry.class = class;
+            if let State::Posting(since) = &mut entry.state {
+                *since = (*since).max(Some(class));
+                return (Added::Joined, false);
+            }
+            let earlier = entry.class;
+            entry.class = earlier.max(class);
+            entry.failures = 0;
+            match entry.state {
+                State::Resting(_, true) if class >= earlier => {
+                    self.make_ready(target);
+                    return (Added::Ready, false);
+                }
+                State::Ready(place) if class > earlier => {
+                    self.order.remove(&place);
                     self.make_ready(target);
                 }
-                State::Ready(_) => {}
+                _ => {}
             }
             return (Added::Joined, false);
         }
@@ -88,14 +102,15 @@ impl Queue {
         if full && !self.drop_below(class) {
             return (Added::Dropped, false);
         }
+        let pause = self.new_rest();
         let entry = Entry {
-            state: State::Resting,
+            state: State::Resting(pause, false),
             class,
             failures: 0,
         };
         self.targets.insert(target, entry);
         if rest {
-            return (Added::Resting, full);
+            return (Added::Resting(pause), full);
         }
         self.make_ready(target);
         (Added::Ready, full)
@@ -109,12 +124,13 @@ impl Queue {
         Some((target, entry.class))
     }
 
-    /// The rest of a target is over.
-    pub(super) fn rested(&mut self, target: Target) {
+    /// A rest of a target is over.
+    pub(super) fn rested(&mut self, target: Target, over: Rest) {
         if let Some(Entry {
-            state: State::Resting,
+            state: State::Resting(rest, _),
             ..
         }) = self.targets.get(&target)
+            && *rest == over
         {
             self.make_ready(target);
         }
@@ -133,25 +149,34 @@ impl Queue {
                 self.make_ready(target);
             }
             State::Posting(None) => drop(occupied.remove()),
-            State::Ready(_) | State::Resting => {}
+            State::Ready(_) | State::Resting(..) => {}
         }
     }
 
     /// Posting failed. Answers after how many failures it now rests before another try; `None` when it
     /// has had its `tries`.
-    pub(super) fn failed(&mut self, target: Target, tries: u32) -> Option<u32> {
+    pub(super) fn failed(&mut self, target: Target, tries: u32) -> Option<(u32, Rest)> {
+        let rest = self.new_rest();
         let entry = self.targets.get_mut(&target)?;
         let State::Posting(since) = entry.state else {
             return None;
         };
+        if since.is_some() {
+            entry.failures = 0;
+        }
         entry.failures += 1;
         if entry.failures >= tries {
             self.finished(target);
             return None;
         }
         entry.class = since.map_or(entry.class, |class| class.max(entry.class));
-        entry.state = State::Resting;
-        Some(entry.failures)
+        entry.state = State::Resting(rest, true);
+        Some((entry.failures, rest))
+    }
+
+    fn new_rest(&mut self) -> Rest {
+        self.next += 1;
+        Rest(self.next)
     }
 
     fn make_ready(&mut self, target: Target) {
@@ -221,13 +246,52 @@ mod tests {
         queue.add(target(1), Alert, false);
         for failures in 1..=2 {
             assert_eq!(queue.take(), Some((target(1), Alert)));
-            assert_eq!(queue.failed(target(1), 3), Some(failures));
+            let rest = fail(&mut queue, failures);
             assert_eq!(queue.take(), None);
-            queue.rested(target(1));
+            queue.rested(target(1), rest);
         }
         assert_eq!(queue.take(), Some((target(1), Alert)));
         assert_eq!(queue.failed(target(1), 3), None);
         assert_eq!(queue.add(target(1), Alert, false).0, Added::Ready);
+    }
+
+    #[test]
+    fn stat_that_joins_a_failed_wake_up_is_posted_at_once_and_has_all_its_tries() {
+        for (earlier, later) in [(Silent, Critical), (Alert, Critical), (Critical, Critical)] {
+            let mut queue = Queue::new(10);
+            queue.add(target(1), earlier, false);
+            queue.take();
+            let first = fail(&mut queue, 1);
+            queue.rested(target(1), first);
+            queue.take();
+            let second = fail(&mut queue, 2);
+            assert_eq!(queue.add(target(1), later, false), (Added::Ready, false));
+            assert_eq!(queue.take(), Some((target(1), later)));
+            let pause = fail(&mut queue, 1);
+            // The timer of the pause that was cut short does not cut this one short.
+            queue.rested(target(1), second);
+            assert_eq!(queue.take(), None);
+            queue.rested(target(1), pause);
+            assert_eq!(queue.take(), Some((target(1), later)));
+        }
+    }
+
+    #[test]
+    fn what_is_less_urgent_than_a_failed_wake_up_waits_with_it_and_has_all_its_tries() {
+        let mut queue = Queue::new(10);
+        queue.add(target(1), Critical, false);
+        queue.take();
+        let rest = fail(&mut queue, 1);
+        assert_eq!(queue.add(target(1), Alert, false).0, Added::Joined);
+        assert_eq!(queue.take(), None);
+        queue.rested(target(1), rest);
+        assert_eq!(queue.take(), Some((target(1), Critical)));
+        // Ready again, not taken yet, and joined once more.
+        let rest = fail(&mut queue, 1);
+        queue.rested(target(1), rest);
+        queue.add(target(1), Silent, false);
+        assert_eq!(queue.take(), Some((target(1), Critical)));
+        fail(&mut queue, 1);
     }
 
     #[test]
@@ -236,30 +300,35 @@ mod tests {
         queue.add(target(1), Silent, false);
         queue.take();
         queue.add(target(1), Critical, false);
-        queue.failed(target(1), 3);
-        queue.rested(target(1));
+        let rest = fail(&mut queue, 1);
+        queue.rested(target(1), rest);
         assert_eq!(queue.take(), Some((target(1), Critical)));
         // The last try fails, but somebody asked since: that one has all its tries.
-        queue.failed(target(1), 3);
-        queue.rested(target(1));
+        let rest = fail(&mut queue, 2);
+        queue.rested(target(1), rest);
         queue.take();
         queue.add(target(1), Alert, false);
-        assert_eq!(queue.failed(target(1), 3), None);
+        let rest = fail(&mut queue, 1);
+        queue.rested(target(1), rest);
+        assert_eq!(queue.take(), Some((target(1), Critical)));
+        // Also where one try is all there is.
+        queue.add(target(1), Alert, false);
+        assert_eq!(queue.failed(target(1), 1), None);
         assert_eq!(queue.take(), Some((target(1), Alert)));
-        assert_eq!(queue.failed(target(1), 3), Some(1));
     }
 
     #[test]
     fn resting_one_is_not_posted_before_its_time() {
         let mut queue = Queue::new(10);
-        let added = queue.add(target(1), Alert, true);
-        assert_eq!(added, (Added::Resting, false));
+        let Added::Resting(rest) = queue.add(target(1), Alert, true).0 else {
+            panic!("it does not rest");
+        };
         assert_eq!(queue.add(target(1), Critical, false).0, Added::Joined);
         assert_eq!(queue.take(), None);
-        queue.rested(target(1));
-        queue.rested(target(1));
+        queue.rested(target(1), rest);
+        queue.rested(target(1), rest);
         assert_eq!(queue.take(), Some((target(1), Critical)));
-        queue.rested(target(1));
+        queue.rested(target(1), rest);
         assert_eq!(queue.take(), None);
     }
 
@@ -280,5 +349,13 @@ mod tests {
 
     fn target(number: u8) -> Target {
         (OrgKey::from_row(1), DeviceId::from_bytes([number; 16]))
+    }
+
+    /// Fails one of three tries, and checks how many have failed now.
+    #[track_caller]
+    fn fail(queue: &mut Queue, failures: u32) -> Rest {
+        let (failed, rest) = queue.failed(target(1), 3).expect("a try is left");
+        assert_eq!(failed, failures);
+        rest
     }
 }

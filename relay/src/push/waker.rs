@@ -10,7 +10,7 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{
     PushOptions, PushOutcome, WakeClass, WakeUp,
-    queue::{Added, Queue, Target},
+    queue::{Added, Queue, Rest, Target},
 };
 use crate::{
     metrics::{WakeUps, Woken},
@@ -60,7 +60,7 @@ impl Waker {
         let (added, made_room) = self.queue().add(target, class, polls);
         match added {
             Added::Ready => self.ready.notify_one(),
-            Added::Resting => self.rest(target, self.options.poll_grace),
+            Added::Resting(rest) => self.rest(target, rest, self.options.poll_grace),
             Added::Joined => {}
             Added::Dropped => self.metrics.count(Woken::Dropped),
         }
@@ -107,7 +107,7 @@ impl Waker {
             Ended::Failed => {
                 let failures = self.queue().failed(target, self.options.tries);
                 match failures {
-                    Some(failures) => self.rest(target, self.pause(failures)),
+                    Some((failures, rest)) => self.rest(target, rest, self.pause(failures)),
                     None => {
                         self.metrics.count(Woken::Failed);
                         tracing::warn!("a device was not woken: the push gateway does not answer");
@@ -160,14 +160,14 @@ impl Waker {
         Ended::Failed
     }
 
-    fn rest(self: &Arc<Self>, target: Target, pause: Duration) {
+    fn rest(self: &Arc<Self>, target: Target, rest: Rest, pause: Duration) {
         let waker = Arc::clone(self);
         tokio::spawn(async move {
             tokio::select! {
                 () = waker.closing.cancelled() => return,
                 () = tokio::time::sleep(pause) => {}
             }
-            waker.queue().rested(target);
+            waker.queue().rested(target, rest);
             waker.ready.notify_one();
         });
     }
