@@ -6,14 +6,14 @@
 //! Whether a head may follow, and every proof, is `wardline_org::directory`; here are the entries
 //! themselves and the devices in them.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use wardline_org::{
     DeviceId, EntryKey, OrgId, UserId,
     directory::{self, Publication, PublishError},
     entry::Entry,
     head::SignedHead,
-    person::Device,
+    person::{Device, StaffRole},
     root::Root,
 };
 use wardline_proto::{Bytes, v1};
@@ -43,6 +43,8 @@ pub(crate) struct Listed {
     pub(crate) user: UserId,
     pub(crate) signing_key: [u8; 32],
     pub(crate) active: bool,
+    /// Its person's.
+    roles: Arc<[StaffRole]>,
 }
 
 impl Directory {
@@ -110,8 +112,10 @@ impl Directory {
             if let Some(person) = entry.person() {
                 let ids = person.devices.iter().map(Device::id).collect();
                 self.devices_of.insert(key.clone(), ids);
+                let roles: Arc<[_]> = person.staff_roles.as_slice().into();
                 for device in &person.devices {
-                    self.devices.insert(device.id(), Listed::new(device));
+                    let listed = Listed::new(device, Arc::clone(&roles));
+                    self.devices.insert(device.id(), listed);
                 }
             }
             let bytes = Bytes::copy_from_slice(entry.bytes());
@@ -145,6 +149,14 @@ impl Directory {
         self.devices.get(id)
     }
 
+    /// Whether the policy in force lets the person of a device send stat messages.
+    pub(crate) fn allows_stat(&self, id: &DeviceId) -> bool {
+        let (Some(policy), Some(listed)) = (self.signed.policy(), self.device(id)) else {
+            return false;
+        };
+        policy.policy().allows_stat(&listed.roles)
+    }
+
     pub(crate) fn entry(&self, key: &EntryKey) -> Option<&Bytes> {
         self.entries.get(key)
     }
@@ -161,12 +173,13 @@ impl Directory {
 }
 
 impl Listed {
-    fn new(device: &Device) -> Self {
+    fn new(device: &Device, roles: Arc<[StaffRole]>) -> Self {
         let credential = device.credential.credential();
         Self {
             user: credential.user.clone(),
             signing_key: credential.ed25519,
             active: device.is_active(),
+            roles,
         }
     }
 }

@@ -22,7 +22,13 @@ impl Core {
         if request.submissions.len() > limit {
             return Err(too_large(limit));
         }
-        let classes: Vec<_> = request.submissions.iter().map(wake_class).collect();
+        let sender = session.device()?;
+        let loudest = loudest(&session.directory, &sender);
+        let classes: Vec<_> = request
+            .submissions
+            .iter()
+            .map(|submission| wake_class(submission).min(loudest))
+            .collect();
         let submissions = request
             .submissions
             .into_iter()
@@ -42,7 +48,7 @@ impl Core {
             .collect();
 
         let batch = SendBatch {
-            sender: session.device()?,
+            sender,
             checkpoint: request.checkpoint,
             at: self.clock.now(),
             submissions,
@@ -151,6 +157,16 @@ impl Recipients {
         let own =
             matches!(session.caller, Caller::Device(sender) if person(&sender) == person(device));
         if own { WakeClass::Silent } else { self.class }
+    }
+}
+
+/// What a message says of itself is sealed, so that a changed app might call everything Stat: only whom the
+/// policy allows Stat messages rings critically.
+fn loudest(directory: &Directory, sender: &DeviceId) -> WakeClass {
+    if directory.allows_stat(sender) {
+        WakeClass::Critical
+    } else {
+        WakeClass::Alert
     }
 }
 

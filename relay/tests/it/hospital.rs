@@ -9,7 +9,7 @@ use wardline_org::{
     entry::{Entry, EntryBody},
     head::{Head, SignedHead},
     log::HeadLog,
-    person::{ChangeKind, Device as Listed, DeviceChange, Person, PersonStatus},
+    person::{ChangeKind, Device as Listed, DeviceChange, Person, PersonStatus, StaffRole},
     policy::{Policy, SignedPolicy},
     prekey::{PrekeyKind, sign_prekey},
     root::{Purpose, Root, SignedRoot},
@@ -144,6 +144,28 @@ impl Hospital {
             }
         }
         self.keep(person)
+    }
+
+    /// The person with this staff role more.
+    pub(crate) fn give_role(&mut self, user: &str, code: &str) -> Person {
+        let mut person = self.person(user);
+        person.staff_roles.push(StaffRole {
+            code: code.into(),
+            display: code.into(),
+            department: String::new(),
+        });
+        self.keep(person)
+    }
+
+    /// A request that changes nothing but who may send stat messages.
+    pub(crate) fn allow_stat(&mut self, roles: &[&str], now: Timestamp) -> v1::PublishHeadRequest {
+        let mut policy = self.policy.policy().clone();
+        policy.version += 1;
+        policy.stat_roles = roles.iter().map(|&role| role.to_owned()).collect();
+        self.policy = SignedPolicy::sign(&policy, &key(POLICY)).unwrap();
+        let mut request = self.request(&[], &[], now);
+        request.policy = self.policy.to_string();
+        request
     }
 
     /// The person after they left.

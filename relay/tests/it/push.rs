@@ -95,6 +95,45 @@ async fn messages_that_come_while_one_is_posted_become_one_wake_up_of_the_highes
     scene.nothing_but_the_sentinel(&mut gateway).await;
 }
 
+#[tokio::test]
+async fn colleague_whom_the_policy_allows_no_stat_rings_no_phone_critically() {
+    let mut gateway = Gateway::open().await;
+    let mut scene = Scene::new(&gateway, |_| {}).await;
+    let (ada, ben) = (scene.ada.clone(), scene.ben.clone());
+    let wakes = async |scene: &Scene, gateway: &mut Gateway| {
+        let mut classes = Vec::new();
+        for from in [&ada, &ben] {
+            let mut message = submission("x", &[&scene.cara]);
+            message.wake = 2;
+            scene.world.send(from, message).await.unwrap();
+            let posted = gateway.next().await;
+            classes.push(posted.body.clone());
+            posted.answer("200 OK").await;
+        }
+        classes
+    };
+    let [alert, critical] = ["alert", "critical"].map(|class| body("cara-token", class));
+    // Without such a rule everybody may.
+    let anybody = wakes(&scene, &mut gateway).await;
+    assert_eq!(anybody, [critical.as_str(), &critical]);
+    // The rule comes, and nobody has the role.
+    let request = scene
+        .world
+        .hospital
+        .allow_stat(&["doctor"], scene.world.now());
+    scene.world.publish_request(&request).await.unwrap();
+    let nobody = wakes(&scene, &mut gateway).await;
+    assert_eq!(nobody, [alert.as_str(), &alert]);
+    // Ada becomes a doctor.
+    let promoted = scene.world.hospital.give_role("ada", "doctor");
+    scene.world.publish(&[promoted]).await.unwrap();
+    let doctor = wakes(&scene, &mut gateway).await;
+    assert_eq!(doctor, [critical.as_str(), &alert]);
+    scene.world.restart().await;
+    let restarted = wakes(&scene, &mut gateway).await;
+    assert_eq!(restarted, [critical.as_str(), &alert]);
+}
+
 // When nobody need be woken -----------------------------------------------------------------------------
 
 #[tokio::test]
