@@ -119,9 +119,10 @@ impl Client {
         self.inner.announce_everything();
         let client = self.clone();
         blocking(move || {
-            // Without the mark it was done elsewhere, and the folder may be another device's by now.
-            match Mark::read(&client.inner.folder)? {
-                Some(_) => erase(&client.inner.vault, &client.inner.folder),
+            // Without the mark it was done elsewhere, and the folder may be another device's by now. With
+            // it nobody can take the folder before the end of this.
+            match Mark::hold(&client.inner.folder)? {
+                Some(_held) => erase(&client.inner.vault, &client.inner.folder),
                 None => Ok(()),
             }
         })
@@ -143,18 +144,20 @@ impl Client {
         })
     }
 
-    /// The receipt, for a host that carries calls itself; [`Error::Wiped`] when the relay has it.
-    pub(super) async fn receipt_to_post(&self) -> Result<Request, Error> {
+    /// The receipt and its number, for a host that carries calls itself; [`Error::Wiped`] when the relay
+    /// has it.
+    pub(super) async fn receipt_to_post(&self) -> Result<(u64, Request), Error> {
         self.finish_wipe().await?;
         let folder = self.inner.folder.clone();
         let mark = blocking(move || Ok(Mark::read(&folder)?)).await?;
         let call = mark.and_then(|mark| mark.to_post()).ok_or(Error::Wiped)?;
-        Ok(Request::new(&call))
+        Ok((wipe::number(&call), Request::new(&call)))
     }
 
-    /// Takes in what the relay said to a receipt that a host has carried.
-    pub(super) async fn receipt_posted(&self, answer: Response) -> Result<(), Error> {
-        note_posted(&self.inner.folder, answer).await
+    /// Takes in what the relay said to a receipt that a host has carried. It may have been an earlier one,
+    /// of a device that was in the folder before.
+    pub(super) async fn receipt_posted(&self, receipt: u64, answer: Response) -> Result<(), Error> {
+        note_posted(&self.inner.folder, receipt, answer).await
     }
 
     /// Tells the app, once, that the relay refuses this device.
@@ -185,7 +188,15 @@ pub(super) async fn leave_wiped(config: &Config) -> Result<(), Error> {
         Some(false) => Err(Error::Wiped),
         Some(true) => {
             let folder = config.folder.clone();
-            blocking(move || Ok(Mark::remove(&folder)?)).await
+            let free = blocking(move || match Mark::hold(&folder)? {
+                Some(held) => Ok(held.remove_if_posted()?),
+                None => Ok(true),
+            });
+            if free.await? {
+                Ok(())
+            } else {
+                Err(Error::Wiped)
+            }
         }
     }
 }
@@ -196,8 +207,10 @@ async fn resume_wipe(config: &Config) -> Result<Option<bool>, Error> {
     let vault = Vault::at(&config.folder, Arc::clone(&config.key_store));
     let folder = config.folder.clone();
     let erased = blocking(move || {
-        let marked = Mark::read(&folder)?.is_some();
-        Ok(marked.then(|| erase(&vault, &folder)))
+        let Some(_held) = Mark::hold(&folder)? else {
+            return Ok(None);
+        };
+        Ok(Some(erase(&vault, &folder)))
     });
     let posted = match erased.await? {
         None => return Ok(None),
@@ -238,17 +251,17 @@ async fn post(
     Call::ConfirmWipe.before();
     let answer = carry(transport, runtime, Request::new(&call)).await?;
     Call::ConfirmWipe.after();
-    note_posted(folder, answer).await?;
+    note_posted(folder, wipe::number(&call), answer).await?;
     Ok(true)
 }
 
-async fn note_posted(folder: &Path, answer: Response) -> Result<(), Error> {
+async fn note_posted(folder: &Path, receipt: u64, answer: Response) -> Result<(), Error> {
     answer.decode::<v1::ConfirmWipeRequest>()?;
     let folder = folder.to_owned();
     blocking(move || {
-        if let Some(mark) = Mark::read(&folder)? {
+        if let Some(held) = Mark::hold(&folder)? {
             Beside::WipePosted.before();
-            mark.posted().write(&folder)?;
+            held.note_posted(receipt)?;
             Beside::WipePosted.after();
         }
         Ok(())

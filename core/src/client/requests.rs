@@ -27,7 +27,8 @@ pub struct PendingRequest {
 pub struct RequestId {
     /// What was asked, so that an answer makes sense to a process that did not ask.
     kind: Call,
-    /// Drawn at random: answers to an earlier process come to this one.
+    /// Drawn at random: answers to an earlier process come to this one. Of a wipe's receipt it follows from
+    /// the receipt: a folder may have had two.
     number: u64,
 }
 
@@ -41,8 +42,9 @@ impl Client {
     /// one call that is left to make.
     pub async fn pending_requests(&self) -> Result<Vec<PendingRequest>, Error> {
         if self.is_wiped() {
-            let request = self.receipt_to_post().await?;
-            let id = RequestId::draw(Call::ConfirmWipe)?;
+            let (number, request) = self.receipt_to_post().await?;
+            let kind = Call::ConfirmWipe;
+            let id = RequestId { kind, number };
             return Ok(vec![PendingRequest { id, request }]);
         }
         let asks = match self.checkpoint_ask().await? {
@@ -74,7 +76,7 @@ impl Client {
     /// came); otherwise it is passed over and the call will be asked for again.
     pub async fn complete(&self, id: RequestId, answer: Response) -> Result<(), Error> {
         if id.kind == Call::ConfirmWipe {
-            return self.receipt_posted(answer).await;
+            return self.receipt_posted(id.number, answer).await;
         }
         // An order to erase counts whatever was asked.
         self.heed(&answer).await?;

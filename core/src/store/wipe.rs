@@ -13,7 +13,10 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use wardline_org::wipe::{SignedWipeOrder, SignedWipeReceipt};
+use wardline_org::{
+    Hash,
+    wipe::{SignedWipeOrder, SignedWipeReceipt},
+};
 use wardline_proto::v1;
 
 use super::{FILE_NAME, StoreError, hold, search};
@@ -62,23 +65,32 @@ impl Mark {
 
     /// Puts it in place, durably, all of it or nothing.
     pub(crate) fn write(&self, folder: &Path) -> Result<(), StoreError> {
+        let lock = disk::lock(folder, LOCK).map_err(wardline_sqlite::Error::from)?;
+        self.put(&lock, folder)
+    }
+
+    fn put(&self, held: &disk::Lock, folder: &Path) -> Result<(), StoreError> {
         let bytes = serde_json::to_vec_pretty(self);
         let bytes = bytes.map_err(|_| StoreError::Damaged { what: "wipe" })?;
-        let written =
-            disk::lock(folder, LOCK).and_then(|held| disk::replace(&held, folder, MARK, &bytes));
+        let written = disk::replace(held, folder, MARK, &bytes);
         Ok(written.map_err(wardline_sqlite::Error::from)?)
     }
 
-    /// Takes it away: the folder is free for another device.
-    pub(crate) fn remove(folder: &Path) -> Result<(), StoreError> {
-        let removed = remove(&folder.join(MARK)).and_then(|()| disk::sync_dir(folder));
-        Ok(removed.map_err(wardline_sqlite::Error::from)?)
-    }
-
-    /// Notes that the relay has the receipt.
-    pub(crate) fn posted(mut self) -> Self {
-        self.posted = true;
-        self
+    /// The mark in a folder, held still; `None` when there is none. Waits while another holds it.
+    ///
+    /// Whoever acts on a mark holds it from the look to the deed: between the two another process might
+    /// post, take the mark away, and enroll another device there.
+    pub(crate) fn hold(folder: &Path) -> Result<Option<HeldMark>, StoreError> {
+        // Nothing is left beside a device that is well.
+        if Self::read(folder)?.is_none() {
+            return Ok(None);
+        }
+        let lock = disk::lock(folder, LOCK).map_err(wardline_sqlite::Error::from)?;
+        Ok(Self::read(folder)?.map(|mark| HeldMark {
+            mark,
+            folder: folder.to_owned(),
+            lock,
+        }))
     }
 
     /// What the relay is still to be told; `None` when it has been.
@@ -92,6 +104,43 @@ impl Mark {
             signature: hex::decode(&self.signature).ok()?,
         })
     }
+}
+
+/// A mark that nobody else changes or takes away.
+pub(crate) struct HeldMark {
+    mark: Mark,
+    folder: PathBuf,
+    lock: disk::Lock,
+}
+
+impl HeldMark {
+    /// Notes that the relay has this receipt, unless the mark is about another one.
+    pub(crate) fn note_posted(mut self, receipt: u64) -> Result<(), StoreError> {
+        if self.mark.call().is_none_or(|call| number(&call) != receipt) {
+            return Ok(());
+        }
+        self.mark.posted = true;
+        self.mark.put(&self.lock, &self.folder)
+    }
+
+    /// Takes it away if the relay has its receipt: the folder is free for another device. Answers whether
+    /// it is.
+    pub(crate) fn remove_if_posted(self) -> Result<bool, StoreError> {
+        if !self.mark.posted {
+            return Ok(false);
+        }
+        let removed = remove(&self.folder.join(MARK)).and_then(|()| disk::sync_dir(&self.folder));
+        removed.map_err(wardline_sqlite::Error::from)?;
+        Ok(true)
+    }
+}
+
+/// Names a receipt for whoever carries it, the same in every process.
+pub(crate) fn number(call: &v1::ConfirmWipeRequest) -> u64 {
+    let hash = Hash::of(&call.receipt);
+    let bytes = hash.as_bytes().first_chunk().copied().unwrap_or_default();
+    // Hosts keep it in whole numbers with a sign, too.
+    u64::from_be_bytes(bytes) >> 1
 }
 
 /// Whether a store was wiped; once it was it stays so, also when another device has taken the folder.
@@ -176,3 +225,63 @@ const SUFFIXES: [&str; 4] = ["", "-wal", "-shm", "-journal"];
 const BESIDE: [&str; 3] = ["opening", "vault.tmp", "wiped.tmp"];
 const VERSION: u32 = 1;
 const MOST_BYTES: usize = 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::fs::{File, TryLockError};
+
+    use super::*;
+
+    #[test]
+    fn mark_stays_as_it_was_seen_until_what_follows_from_it_is_done() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let mark = mark(1);
+        mark.write(folder).unwrap();
+        let another = File::open(folder.join(LOCK)).unwrap();
+        let held = Mark::hold(folder).unwrap().unwrap();
+        assert!(matches!(another.try_lock(), Err(TryLockError::WouldBlock)));
+        held.note_posted(number(&mark.call().unwrap())).unwrap();
+        assert_eq!(Mark::read(folder).unwrap().unwrap().to_post(), None);
+        let held = Mark::hold(folder).unwrap().unwrap();
+        assert!(matches!(another.try_lock(), Err(TryLockError::WouldBlock)));
+        assert!(held.remove_if_posted().unwrap());
+        another.try_lock().unwrap();
+        assert!(Mark::hold(folder).unwrap().is_none());
+    }
+
+    #[test]
+    fn answer_to_another_receipt_posts_nothing_and_frees_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let (older, newer) = (mark(1).call().unwrap(), mark(2));
+        newer.write(folder).unwrap();
+        let held = Mark::hold(folder).unwrap().unwrap();
+        held.note_posted(number(&older)).unwrap();
+        assert_eq!(Mark::read(folder).unwrap(), Some(newer));
+        let held = Mark::hold(folder).unwrap().unwrap();
+        assert!(!held.remove_if_posted().unwrap());
+        assert!(Mark::read(folder).unwrap().is_some());
+    }
+
+    #[test]
+    fn device_that_is_well_has_no_lock_file_of_a_wipe() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(Mark::hold(folder.path()).unwrap().is_none());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        let missing = folder.path().join("missing");
+        assert!(Mark::hold(&missing).unwrap().is_none());
+    }
+
+    fn mark(receipt: u8) -> Mark {
+        Mark {
+            version: VERSION,
+            order: "order".into(),
+            receipt: hex::encode([receipt; 8]),
+            signature: hex::encode([7; 64]),
+            posted: false,
+        }
+    }
+}

@@ -3,11 +3,11 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fs::{self, File, TryLockError},
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::Duration,
 };
@@ -320,13 +320,13 @@ async fn the_loop_obeys_at_once_and_ends_with_the_receipt() {
     is_gone(&ward, &nurse).await;
 }
 
-/// A platform that refuses to forget its keys, as long as it is told to.
-struct Stubborn {
+/// A platform that says something before it forgets a key, or instead.
+struct Asked<F> {
     inside: FileKeyStore,
-    refuses: Arc<AtomicBool>,
+    before: F,
 }
 
-impl KeyStore for Stubborn {
+impl<F: Fn() -> Result<(), KeyStoreError> + Send + Sync> KeyStore for Asked<F> {
     fn wrap(&self, purpose: KeyPurpose, secret: &[u8]) -> Result<Vec<u8>, KeyStoreError> {
         self.inside.wrap(purpose, secret)
     }
@@ -340,9 +340,7 @@ impl KeyStore for Stubborn {
     }
 
     fn erase(&self, purpose: KeyPurpose) -> Result<(), KeyStoreError> {
-        if self.refuses.load(Ordering::SeqCst) {
-            return Err(KeyStoreError::Unavailable);
-        }
+        (self.before)()?;
         self.inside.erase(purpose)
     }
 
@@ -367,9 +365,13 @@ async fn a_receipt_is_posted_only_when_the_platform_has_forgotten_its_keys() {
     let stubborn = |ward: &Ward| {
         let keys = FileKeyStore::open(nurse.folder.with_extension("keys")).unwrap();
         let mut config = config(ward, &nurse);
-        config.key_store = Arc::new(Stubborn {
+        let refuses = Arc::clone(&refuses);
+        config.key_store = Arc::new(Asked {
             inside: keys,
-            refuses: Arc::clone(&refuses),
+            before: move || match refuses.load(Ordering::SeqCst) {
+                true => Err(KeyStoreError::Unavailable),
+                false => Ok(()),
+            },
         });
         config
     };
@@ -421,6 +423,82 @@ async fn the_folder_is_free_for_a_new_device_once_the_receipt_is_posted() {
     assert_eq!(code(nurse.client.sync_once().await), "WL-WIPED");
     assert!(!fresh.client.is_wiped());
     assert_eq!(fresh.texts(fresh.with("DR-1")).await, [text(2)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_late_answer_to_an_earlier_receipt_does_not_hide_that_a_later_one_is_not_posted() {
+    let (mut ward, nurse, _doctor) = ward().await;
+    nurse.faults.cut();
+    let fetches = nurse.client.pending_requests().await.unwrap();
+    ward.order_wipe(&nurse).await;
+    let transport = ward.relay().local();
+    let fetch = fetches.into_iter().next().unwrap();
+    let told = transport.call(fetch.request).await.unwrap();
+    assert_eq!(
+        code(nurse.client.complete(fetch.id, told).await),
+        "WL-WIPED"
+    );
+    // A host carries the receipt and is suspended; meanwhile another process frees the folder.
+    let receipt = nurse
+        .client
+        .pending_requests()
+        .await
+        .unwrap()
+        .pop()
+        .unwrap();
+    let again = nurse
+        .client
+        .pending_requests()
+        .await
+        .unwrap()
+        .pop()
+        .unwrap();
+    assert_eq!(again.id, receipt.id);
+    let late = transport.call(receipt.request).await.unwrap();
+    nurse.faults.mend();
+    let ticket = ward.ticket("NS-1");
+    let fresh = ward.enroll(&nurse.folder, "NS-1", &ticket).await.unwrap();
+    ward.publish().await;
+    settle(&[&fresh], 2).await;
+    ward.order_wipe(&fresh).await;
+    fresh
+        .faults
+        .refuse::<v1::ConfirmWipeRequest>(RelayCode::Unavailable, |_| true);
+    assert_eq!(code(fresh.client.sync_once().await), "WL-WIPED");
+
+    nurse.client.complete(receipt.id, late).await.unwrap();
+    fresh.faults.relent();
+    assert_eq!(code(fresh.client.sync_once().await), "WL-WIPED");
+    let wipes = ward.wipes().await;
+    let receipts: Vec<_> = wipes.iter().map(|wipe| wipe.receipt.is_some()).collect();
+    assert_eq!(receipts, [true, true]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_takes_a_folder_while_another_process_erases_it() {
+    let (mut ward, nurse, _doctor) = ward().await;
+    nurse.client.close().await.unwrap();
+    let keys = FileKeyStore::open(nurse.folder.with_extension("keys")).unwrap();
+    let lock = nurse.folder.join("wiped.lock");
+    let held = Arc::new(AtomicU32::new(0));
+    let seen = Arc::clone(&held);
+    let mut watched = config(&ward, &nurse);
+    watched.key_store = Arc::new(Asked {
+        inside: keys,
+        before: move || {
+            // As another process finds it that wants the folder.
+            let another = File::open(&lock).unwrap();
+            if matches!(another.try_lock(), Err(TryLockError::WouldBlock)) {
+                seen.fetch_add(1, Ordering::SeqCst);
+            }
+            Ok(())
+        },
+    });
+    let client = Client::open(watched).await.unwrap();
+    ward.order_wipe(&nurse).await;
+    assert_eq!(code(client.sync_once().await), "WL-WIPED");
+    let every_key = u32::try_from(KeyPurpose::ALL.len()).unwrap();
+    assert_eq!(held.load(Ordering::SeqCst), every_key);
 }
 
 #[tokio::test(flavor = "multi_thread")]
