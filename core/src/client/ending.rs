@@ -15,12 +15,12 @@ use std::{path::Path, sync::Arc};
 
 use tokio::runtime::Handle;
 use wardline_org::{
-    Refusal, Request, Response, Transport,
+    Hash, Refusal, Request, Response, Transport,
     connect::RelayCode,
     transport::CallError,
     wipe::{SignedWipeReceipt, WipeReceipt},
 };
-use wardline_proto::v1;
+use wardline_proto::{Message as _, v1};
 
 use super::{Client, Config, blocking, carry};
 use crate::{
@@ -43,8 +43,8 @@ impl Client {
     }
 
     /// Looks at an answer before anybody takes it in: obeys an order to erase, and says so with
-    /// [`Error::Wiped`]. An order that the organization did not give to this device is reported, and the
-    /// answer is a refusal like others.
+    /// [`Error::Wiped`]. An order that the organization did not give to this device is reported once, and
+    /// the answer is a refusal like others.
     pub(super) async fn heed(&self, answer: &Response) -> Result<(), Error> {
         if answer.status == 200 {
             return Ok(());
@@ -63,9 +63,10 @@ impl Client {
         Err(Error::Wiped)
     }
 
-    /// Writes the mark if the order is to be obeyed; reports it if not.
+    /// Writes the mark if the order is to be obeyed; reports it, once, if not.
     async fn mark(&self, notice: v1::WipeNotice) -> Result<bool, Error> {
         let folder = self.inner.folder.clone();
+        let shown = Hash::of(&notice.encode_to_vec());
         let marked = self.look(move |view| {
             let us = view.us();
             let trust = view.memory.directory.trust(view.connection)?;
@@ -94,7 +95,7 @@ impl Client {
             Err(Error::Wiped) => true,
             marked => marked?,
         };
-        if !marked {
+        if !marked && self.inner.line().tells_of(shown) {
             let code = NOT_BELIEVED;
             self.step(Commit::HeadRefused, move |step| {
                 step.audit(Action::DirectoryRefused, code.as_bytes())?;

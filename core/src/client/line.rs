@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use wardline_org::Hash;
 use wardline_proto::v1;
 
 use super::{asks, requests::RequestId};
@@ -27,6 +28,8 @@ pub(super) struct Line {
     pub(super) keys_at_relay: Option<u32>,
     /// The app has been told that this device is revoked.
     pub(super) revocation_told: bool,
+    /// Wipe orders that were not believed, of which the app has been told.
+    pub(super) false_orders: Vec<Hash>,
     /// Envelopes that did not open, and how often they have been fetched.
     pub(super) doubts: HashMap<u64, u32>,
     /// When the head was last asked for, by the monotonic clock.
@@ -38,13 +41,28 @@ pub(super) struct Line {
 }
 
 impl Line {
+    /// Whether the app is to be told of a wipe order that is not believed: once of each, and of so many at
+    /// most. Every call that a bad relay answers would add to events and audit otherwise.
+    pub(super) fn tells_of(&mut self, false_order: Hash) -> bool {
+        let tells = self.false_orders.len() < MOST_FALSE_ORDERS
+            && !self.false_orders.contains(&false_order);
+        if tells {
+            self.false_orders.push(false_order);
+        }
+        tells
+    }
+
     /// Forgets what was known about the file that was let go of; the relay is asked again.
     pub(super) fn open_again(&mut self) {
         *self = Self {
             opened: self.opened.wrapping_add(1),
             head_hint: self.head_hint,
             revocation_told: self.revocation_told,
+            false_orders: std::mem::take(&mut self.false_orders),
             ..Self::default()
         };
     }
 }
+
+/// Enough for an administrator to see that something is wrong with the relay.
+const MOST_FALSE_ORDERS: usize = 16;

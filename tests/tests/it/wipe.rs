@@ -195,6 +195,38 @@ async fn a_relay_alone_erases_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_relay_that_repeats_a_false_order_fills_neither_events_nor_audit() {
+    let (ward, nurse, _doctor) = ward().await;
+    let reports = async || {
+        let reported = Event::DirectoryRefused {
+            code: "WL-DIRECTORY-BAD-WIPE-ORDER".into(),
+        };
+        let events = nurse.events().await;
+        events.iter().filter(|event| **event == reported).count()
+    };
+    let lie = async |order: String| {
+        nurse.faults.refuse_all(showing(order, Vec::new()));
+        let error = nurse.client.sync_once().await.unwrap_err();
+        assert_eq!(error.code(), "WL-RELAY-WIPE");
+        nurse.faults.relent();
+    };
+    let us = nurse.client.device();
+    let forged = order(&ward, Purpose::Policy, "mercy", us);
+    for _ in 0..3 {
+        lie(forged.clone()).await;
+    }
+    nurse.client.suspend().await.unwrap();
+    nurse.client.resume().await.unwrap();
+    lie(forged.clone()).await;
+    assert_eq!(reports().await, 1);
+    // Nor one that has something new to say every time.
+    for number in 0..40 {
+        lie(format!("wardline/v1/wipe {number}\n")).await;
+    }
+    assert_eq!(reports().await, 16);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_left_opens_with_no_key_there_ever_was() {
     let (mut ward, nurse, _doctor) = ward().await;
     let keys = nurse.folder.with_extension("keys");
