@@ -13,6 +13,7 @@ mod directory;
 mod enrollment;
 mod fuzz;
 mod garbage;
+mod gateway;
 mod hospital;
 mod http;
 mod keys;
