@@ -6,18 +6,18 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use wardline_org::DeviceId;
 use wardline_proto::v1;
 
-use super::{Client, blocking};
+use super::{Client, Unlocked, blocking};
 use crate::{
     engine::points::{Beside, Commit},
     error::Error,
     id::{ConversationId, MessageId},
     message::{rows, timeline},
     store::{StoreError, search::Document},
-    vault::{BodyOpener, ReadingKeys},
+    vault::{BodyOpener, ReadingKeys, is_locked_form},
 };
 
 impl Client {
@@ -44,33 +44,68 @@ impl Client {
         ))
     }
 
+    /// Brings the index up to date, while something else happens between what it reads and what it writes.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) async fn index_while(
+        &self,
+        meanwhile: impl Future<Output = ()>,
+    ) -> Result<(), Error> {
+        let _indexing = self.inner.indexing.lock().await;
+        if let Some(unlocked) = self.inner.unlocked() {
+            let arrivals = self.read_arrivals(&unlocked).await?;
+            meanwhile.await;
+            self.take_up(unlocked, arrivals).await?;
+        }
+        Ok(())
+    }
+
     async fn catch_up(&self) -> Result<(), Error> {
         let _indexing = self.inner.indexing.lock().await;
         while let Some(unlocked) = self.inner.unlocked() {
-            let index = Arc::clone(&unlocked.search);
-            let watermark = blocking(move || Ok(index.watermark()?)).await?;
-            let keys = Arc::clone(&unlocked.keys);
-            let arrivals = self
-                .inner
-                .store
-                .read(move |connection| arrivals(connection, &keys, watermark))
-                .await?;
-            let Some(last) = arrivals.last else {
+            let arrivals = self.read_arrivals(&unlocked).await?;
+            if arrivals.last.is_none() {
                 return Ok(());
-            };
-            self.write_resealed(arrivals.resealed).await?;
-            let documents = arrivals.documents;
-            blocking(move || {
-                let documents: Vec<_> = documents.iter().map(Indexable::document).collect();
-                Beside::Index.before();
-                unlocked.search.index(&documents, last)?;
-                Beside::Index.after();
-                Ok(())
-            })
-            .await?;
-            self.unindex_recalled().await?;
+            }
+            self.take_up(unlocked, arrivals).await?;
         }
         Ok(())
+    }
+
+    async fn read_arrivals(&self, unlocked: &Unlocked) -> Result<Arrivals, Error> {
+        let index = Arc::clone(&unlocked.search);
+        let watermark = blocking(move || Ok(index.watermark()?)).await?;
+        let keys = Arc::clone(&unlocked.keys);
+        self.inner
+            .store
+            .read(move |connection| arrivals(connection, &keys, watermark))
+            .await
+    }
+
+    /// Writes what was read, as far as it still stands: another process may have taken a recall in since,
+    /// and purged. What the index gets is in the form that opens fast, on disk, before it gets it: by that form a
+    /// recall knows that the words may be in the index.
+    async fn take_up(&self, unlocked: Unlocked, arrivals: Arrivals) -> Result<(), Error> {
+        let Some(last) = arrivals.last else {
+            return Ok(());
+        };
+        self.write_resealed(arrivals.resealed).await?;
+        // The store's file is held until the index has the words, so that no process takes a recall in meanwhile.
+        self.look(move |view| {
+            let mut documents = Vec::with_capacity(arrivals.documents.len());
+            for document in &arrivals.documents {
+                match standing(view.connection, document.sequence)? {
+                    Standing::Gone => {}
+                    Standing::Fast => documents.push(document.document()),
+                    // Read again.
+                    Standing::Locked => return Ok(()),
+                }
+            }
+            Beside::Index.before();
+            unlocked.search.index(&documents, last)?;
+            Beside::Index.after();
+            Ok(())
+        })
+        .await
     }
 
     async fn write_resealed(&self, resealed: Vec<Resealed>) -> Result<(), Error> {
@@ -94,6 +129,27 @@ impl Client {
         })
         .await
     }
+}
+
+/// What is left of a body that was read for the index.
+enum Standing {
+    Gone,
+    /// In the form of a locked device.
+    Locked,
+    /// In the form that opens fast.
+    Fast,
+}
+
+fn standing(connection: &Connection, sequence: i64) -> Result<Standing, StoreError> {
+    let body: Option<Vec<u8>> = connection
+        .prepare_cached("SELECT body FROM message WHERE sequence = ?1 AND recalled_at IS NULL")?
+        .query_row(params![sequence], |row| row.get(0))
+        .optional()?;
+    Ok(match body {
+        Some(body) if is_locked_form(&body) => Standing::Locked,
+        Some(body) if !body.is_empty() => Standing::Fast,
+        _ => Standing::Gone,
+    })
 }
 
 /// Messages after the watermark.

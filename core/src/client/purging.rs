@@ -46,17 +46,4 @@ impl Client {
             self.inner.wake.notify_one();
         }
     }
-
-    /// Removes from the index what was taken back while it was being read for the index.
-    pub(super) async fn unindex_recalled(&self) -> Result<(), Error> {
-        let Some(unlocked) = self.inner.unlocked() else {
-            return Ok(());
-        };
-        let recalled = self.inner.store.read(recall::unpurged).await?;
-        if recalled.is_empty() {
-            return Ok(());
-        }
-        let words: Vec<i64> = recalled.into_iter().map(|(message, _)| message).collect();
-        blocking(move || Ok(unlocked.search.remove(&words)?)).await
-    }
 }

@@ -60,6 +60,18 @@ pub async fn indexed_up_to(client: &Client) -> Result<Option<i64>, Error> {
     client.indexed_up_to().await
 }
 
+/// Brings the search index up to date, while something happens between what it reads of the store and what it
+/// writes: what another process may do. Nothing while locked.
+///
+/// # Errors
+/// Those of the store and of the index.
+pub async fn index_while(
+    client: &Client,
+    meanwhile: impl Future<Output = ()>,
+) -> Result<(), Error> {
+    client.index_while(meanwhile).await
+}
+
 /// From now on the store finds no space to grow, as on a full disk; or finds some again.
 ///
 /// # Errors

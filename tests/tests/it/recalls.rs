@@ -10,7 +10,7 @@ use wardline_org::{
     ManualClock, Timestamp,
     team::{CareTeam, TeamMember},
 };
-use wardline_tests::{Phone, Ward, settle, team, text};
+use wardline_tests::{Phone, Ward, passphrase, settle, team, text};
 
 /// A nurse and a doctor who have met, at a time that stands still.
 async fn pair() -> (Ward, Arc<ManualClock>, Phone, Phone) {
@@ -217,6 +217,52 @@ async fn a_locked_device_says_so_only_when_its_index_is_clean() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_inbox_says_is_gone_does_not_come_back_through_an_index_that_was_being_made() {
+    let (ward, _clock, nurse, doctor) = pair().await;
+    let inbox = ward.inbox(&doctor).await.unwrap();
+    let message = nurse.say(to(&doctor), &text(1)).await;
+    nurse.client.sync_once().await.unwrap();
+    inbox.collect(LONG).await.unwrap();
+    let recalled = async {
+        nurse
+            .client
+            .recall(nurse.reference(message), "")
+            .await
+            .unwrap();
+        nurse.client.sync_once().await.unwrap();
+        assert!(inbox.collect(LONG).await.unwrap().complete);
+    };
+    testing::index_while(&doctor.client, recalled)
+        .await
+        .unwrap();
+    nurse.client.sync_once().await.unwrap();
+    let said = outcome(&nurse, message).await;
+    assert_eq!(said, Some(RecallOutcome::PurgedUnread));
+    assert_gone(&doctor, nurse.reference(message), "canary").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_unlocked_process_has_purged_does_not_come_back_through_the_index() {
+    let (ward, _clock, nurse, doctor) = pair().await;
+    let line = Arc::clone(&doctor.faults) as _;
+    let config = ward.config(&doctor.folder, line);
+    let other = wardline::Client::open(config).await.unwrap();
+    other.unlock(passphrase()).await.unwrap();
+    // In the form that opens fast, and not indexed yet.
+    let message = doctor.say(to(&nurse), &text(1)).await;
+    let recalled = async {
+        other.recall(doctor.reference(message), "").await.unwrap();
+        other.sync_once().await.unwrap();
+        let left = testing::rows(&other, "purge", "*").await.unwrap();
+        assert!(left.is_empty());
+    };
+    testing::index_while(&doctor.client, recalled)
+        .await
+        .unwrap();
+    assert_gone(&doctor, doctor.reference(message), "canary").await;
+}
+
 // scenario: recall
 #[tokio::test(flavor = "multi_thread")]
 async fn only_the_author_takes_back_and_only_in_time() {
@@ -411,4 +457,6 @@ async fn a_recall_reaches_who_has_left_the_team_since() {
     }
 }
 
+/// Never reached: the network is in this process.
+const LONG: Duration = Duration::from_secs(120);
 const START: Timestamp = Timestamp::from_millis(1_795_000_000_000);
