@@ -36,6 +36,8 @@ pub(super) struct Line {
     pub(super) head_asked_at: Option<Duration>,
     /// What has been dealt with and not acknowledged.
     pub(super) acknowledge: Option<v1::AcknowledgeRequest>,
+    /// Up to where the relay was told last: the epoch of its numbers, and the number.
+    pub(super) acknowledged: Option<(Vec<u8>, u64)>,
     /// Calls that a host carries, the oldest first.
     pub(super) asks: VecDeque<(RequestId, asks::Ask)>,
 }

@@ -72,9 +72,11 @@ impl Client {
                 self.on_receive(asked, decode::<v1::ReceiveRequest>(answer)?)
                     .await
             }
-            Ask::Acknowledge(_) => {
+            Ask::Acknowledge(asked) => {
                 decode::<v1::AcknowledgeRequest>(answer)?;
-                self.inner.line().acknowledge = None;
+                let mut line = self.inner.line();
+                line.acknowledge = None;
+                line.acknowledged = Some((asked.epoch, asked.up_to));
                 Ok(Answered::default())
             }
         }
@@ -288,6 +290,7 @@ impl Client {
         self.inner.line().keys_at_relay = Some(batch.unclaimed_one_time_keys);
         let newer_head = batch.head_version > asked.seen_head_version;
         if batch.envelopes.is_empty() {
+            self.acknowledge_position(batch.epoch).await?;
             return Ok(Answered {
                 newer_head,
                 ..Answered::default()
@@ -307,6 +310,28 @@ impl Client {
         answered.newer_head = newer_head;
         answered.renumbered = renumbered;
         Ok(answered)
+    }
+
+    /// Whoever kept what came may have ended before it told the relay, which then goes on keeping it and waking
+    /// this device for it. When nothing more comes, the relay is told how far the mailbox has been read.
+    async fn acknowledge_position(&self, epoch: Vec<u8>) -> Result<(), Error> {
+        let (position, checkpoint) = self
+            .look(|view| Ok((inbox::position(view)?, ratchets::counter(view.connection)?)))
+            .await?;
+        let (counted_in, up_to) = &position;
+        if *counted_in != epoch || *up_to == 0 {
+            return Ok(());
+        }
+        let mut line = self.inner.line();
+        if line.acknowledged.as_ref() != Some(&position) {
+            let (epoch, up_to) = position;
+            line.acknowledge = Some(v1::AcknowledgeRequest {
+                up_to,
+                epoch,
+                checkpoint,
+            });
+        }
+        Ok(())
     }
 
     async fn open_batch(&self, batch: v1::ReceiveResponse) -> Result<Answered, Error> {

@@ -275,6 +275,47 @@ async fn a_relay_that_hangs_ends_at_the_deadline_and_hides_nothing_that_came() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_process_kept_and_did_not_acknowledge_waits_at_the_relay_no_longer_than_the_next_round()
+ {
+    let (ward, nurse, doctor) = pair().await;
+    nurse.client.sync_once().await.unwrap();
+    assert_eq!(waiting(&ward).await, 0);
+    send(&nurse, &doctor, &text(1), Priority::Urgent).await;
+    let line = Arc::new(Hanging {
+        behind: Arc::new(ward.relay().local()),
+        method: "/Acknowledge",
+    });
+    let killed = Inbox::open(ward.config(&doctor.folder, line))
+        .await
+        .unwrap();
+    while killed.collect(SHORT).await.unwrap().notices.is_empty() {}
+    killed.close().await.unwrap();
+    assert_eq!(waiting(&ward).await, 1);
+
+    let inbox = ward.inbox(&doctor).await.unwrap();
+    let calls = || {
+        let methods = doctor.faults.methods().into_iter();
+        methods.filter(|name| name.ends_with("Acknowledge")).count()
+    };
+    let before = calls();
+    for _ in 0..3 {
+        collect(&inbox).await;
+    }
+    assert_eq!(calls(), before + 1);
+    nurse.client.sync_once().await.unwrap();
+    assert_eq!(waiting(&ward).await, 0);
+}
+
+/// Envelopes in all mailboxes.
+async fn waiting(ward: &Ward) -> u64 {
+    ward.relay().sweep().await.unwrap();
+    let metrics = ward.relay().metrics();
+    let name = "wardline_relay_stored_envelopes ";
+    let line = metrics.lines().find_map(|line| line.strip_prefix(name));
+    line.unwrap().parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_a_network_what_came_before_is_answered_with_the_cause() {
     let (ward, nurse, doctor) = pair().await;
     let message = send(&nurse, &doctor, &text(1), Priority::Urgent).await;
