@@ -26,13 +26,10 @@ impl Client {
     async fn purge(&self) -> Result<(), Error> {
         loop {
             let _indexing = self.inner.indexing.lock().await;
-            let unpurged = self.inner.store.read(recall::unpurged).await?;
             let unlocked = self.inner.unlocked();
-            let now: Vec<i64> = unpurged
-                .iter()
-                .filter(|(_, indexed)| unlocked.is_some() || !indexed)
-                .map(|(message, _)| *message)
-                .collect();
+            let clean_index = unlocked.is_some();
+            let read = move |connection: &_| recall::unpurged(connection, clean_index);
+            let now = self.inner.store.read(read).await?;
             if now.is_empty() {
                 return Ok(());
             }

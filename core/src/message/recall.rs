@@ -347,13 +347,16 @@ fn to_purge(connection: &Connection, sequence: i64, body: &[u8]) -> Result<(), S
     Ok(())
 }
 
-/// Messages whose words may still be somewhere: (row, whether in the search index).
-pub(crate) fn unpurged(connection: &Connection) -> Result<Vec<(i64, bool)>, StoreError> {
-    let mut statement = connection
-        .prepare_cached("SELECT message, indexed FROM purge ORDER BY message LIMIT ?1")?;
-    let rows = statement.query_map(params![MOST_PURGED_AT_ONCE], |row| {
-        Ok((row.get(0)?, row.get(1)?))
-    })?;
+/// Messages whose words may still be somewhere. Those whose words may be in the search index only if it can be
+/// cleaned: they must not hide the others.
+pub(crate) fn unpurged(
+    connection: &Connection,
+    with_indexed: bool,
+) -> Result<Vec<i64>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT message FROM purge WHERE ?1 OR indexed = 0 ORDER BY message LIMIT ?2",
+    )?;
+    let rows = statement.query_map(params![with_indexed, MOST_PURGED_AT_ONCE], |row| row.get(0))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

@@ -206,3 +206,26 @@ fn the_word_of_a_device_replaces_that_of_the_relay_and_never_the_other_way() {
     assert!(!note(RecallOutcome::PurgedUnread));
     assert!(!note(RecallOutcome::Withdrawn));
 }
+
+#[test]
+fn what_waits_for_the_unlock_holds_up_nothing_that_can_be_purged_now() {
+    let store = Store::new();
+    let mut last = 0;
+    for number in 0..=MOST_PURGED_AT_ONCE {
+        let sql = "INSERT INTO message
+                (message_id, sender_device, sender_user, conversation, direction, proof, priority,
+                 created_at, arrived_at, body)
+            VALUES (randomblob(16), X'09', 'NS-1', 1, 2, 1, 0, 0, 0, X'')";
+        store.connection.execute(sql, []).unwrap();
+        last = store.connection.last_insert_rowid();
+        let sql = "INSERT INTO purge (message, indexed) VALUES (?1, ?2)";
+        let indexed = number < MOST_PURGED_AT_ONCE;
+        store
+            .connection
+            .execute(sql, params![last, indexed])
+            .unwrap();
+    }
+    assert_eq!(unpurged(&store.connection, false).unwrap(), [last]);
+    let all = unpurged(&store.connection, true).unwrap();
+    assert_eq!(all.len(), usize::try_from(MOST_PURGED_AT_ONCE).unwrap());
+}
