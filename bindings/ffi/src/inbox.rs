@@ -34,8 +34,11 @@ pub struct Inbox {
 /// A message that came and that nobody was told of yet.
 #[derive(Clone, PartialEq, Eq, uniffi::Record)]
 pub struct Notice {
-    /// The message's reference. Names the notification towards the platform; the app finds the message by it.
+    /// The message's reference: what `shown` takes, and what the app finds the message by. Not for the notification:
+    /// it tells who writes how often.
     pub reference: String,
+    /// Names the notification towards the platform: random, the same whenever this notice comes again.
+    pub tag: String,
     /// How urgent it is.
     pub tier: Priority,
     /// When it came here, by this device's clock, in milliseconds since 1970.
@@ -236,6 +239,7 @@ impl From<wardline::Notice> for Notice {
     fn from(notice: wardline::Notice) -> Self {
         Self {
             reference: notice.reference.to_string(),
+            tag: notice.tag,
             tier: notice.priority.into(),
             arrived_at_ms: notice.arrived_at.as_millis(),
             conversation: notice.conversation.map(|id| id.to_string()),

@@ -27,8 +27,8 @@ class ReceiveWorker(context: Context, parameters: WorkerParameters) : CoroutineW
         Inbox.open((applicationContext as WardApp).config).use { inbox ->
             val collected = inbox.collect(Duration.ofSeconds(30))
             for (notice in collected.notices) {
-                // The reference is the notification's tag: one that is shown again replaces itself.
-                notifyOf(notice.reference, notice.tier, notice.sender?.displayName)
+                // One that is shown again replaces itself. The reference would tell who writes how often.
+                notifyOf(notice.tag, notice.tier, notice.sender?.displayName)
             }
             inbox.shown(collected.notices.map { it.reference })
             if (collected.complete) Result.success() else Result.retry()

@@ -38,6 +38,7 @@ async def test_an_inbox_confirms_what_waits_and_says_only_how_urgent_it_is(ward:
         [notice] = collected.notices
         assert notice.tier is Priority.STAT
         assert notice.sender is None and notice.conversation is None
+        assert len(notice.tag) == 32 and notice.tag not in notice.reference
         assert "6.6" not in repr(collected)
     await nurse.client.sync_once()
     [delivery] = await nurse.client.deliveries(sent)

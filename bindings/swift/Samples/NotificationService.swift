@@ -47,7 +47,7 @@ final class NotificationService: UNNotificationServiceExtension, @unchecked Send
         // ended in between shows it again, in the place of the first.
         for notice in collected.notices {
             let request = UNNotificationRequest(
-                identifier: notice.reference, content: content(of: notice), trigger: nil)
+                identifier: notice.tag, content: content(of: notice), trigger: nil)
             if (try? await center.add(request)) != nil { shown.append(notice.reference) }
         }
         try? await inbox.shown(shown)
@@ -74,7 +74,6 @@ final class NotificationService: UNNotificationServiceExtension, @unchecked Send
             case .stat: String(localized: "STAT message")
             }
         content.threadIdentifier = notice.conversation ?? ""
-        content.userInfo = ["reference": notice.reference]
         content.interruptionLevel = notice.tier == .routine ? .passive : .timeSensitive
         content.sound = notice.tier == .routine ? nil : .default
         return content

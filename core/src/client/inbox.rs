@@ -44,8 +44,8 @@ use crate::{
 ///         (Priority::Stat, None) => "STAT message".to_owned(),
 ///         _ => "New message".to_owned(),
 ///     };
-///     // Hand it to the system under `notice.reference`, then:
-/// #   let _ = title;
+///     // Hand it to the system under `notice.tag`, then:
+/// #   let _ = (title, notice.tag);
 ///     shown.push(notice.reference);
 /// }
 /// inbox.shown(shown).await?;

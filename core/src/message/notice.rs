@@ -23,9 +23,12 @@ use crate::{
 /// A message that came and that nobody was told of yet: what a notification is made from.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Notice {
-    /// The message. Names the notification towards the platform, which may replace one by its name; the
-    /// app finds the message by it. Says nothing to whoever sees it.
+    /// The message: what [`Inbox::shown`](crate::Inbox::shown) takes, and what the app finds it by. Do not put
+    /// it into a notification: half of it is the author's device, so it tells who writes how often.
     pub reference: MessageRef,
+    /// Names the notification towards the platform, which replaces one by its name: random, 32 hex digits, the
+    /// same whenever this notice comes again. Tells nothing to whoever sees it.
+    pub tag: String,
     /// How urgent it is.
     pub priority: Priority,
     /// When it came here, by this device's clock.
@@ -47,10 +50,12 @@ pub struct NoticeSender {
 }
 
 /// Keeps a notice of a message that came, announced by the event at `event`.
-pub(crate) fn arrived(connection: &Connection, message: i64, event: u64) -> Result<(), StoreError> {
+pub(crate) fn arrived(connection: &Connection, message: i64, event: u64) -> Result<(), Error> {
+    let mut tag = [0; TAG_BYTES];
+    getrandom::fill(&mut tag)?;
     connection
-        .prepare_cached("INSERT INTO notice (message, event) VALUES (?1, ?2)")?
-        .execute(params![message, event])?;
+        .prepare_cached("INSERT INTO notice (message, event, tag) VALUES (?1, ?2, ?3)")?
+        .execute(params![message, event, tag])?;
     Ok(())
 }
 
@@ -110,6 +115,7 @@ fn read(
     let id = MessageId::from_slice(&row.get::<_, Vec<u8>>(1)?).map_err(|_| damaged())?;
     let mut notice = Notice {
         reference: MessageRef { device, id },
+        tag: hex::encode(row.get::<_, Vec<u8>>(7)?),
         priority: Priority::from_wire(row.get(2)?),
         arrived_at: Timestamp::from_millis(row.get(3)?),
         conversation: None,
@@ -163,9 +169,10 @@ impl std::fmt::Debug for NoticeSender {
     }
 }
 
+const TAG_BYTES: usize = 16;
 const PENDING: &str = "
     SELECT m.sender_device, m.message_id, m.priority, m.arrived_at, c.conversation_id, m.sender_user,
-           m.proof
+           m.proof, n.tag
     FROM notice n
     JOIN message m ON m.sequence = n.message
     JOIN conversation c ON c.id = m.conversation

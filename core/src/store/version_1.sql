@@ -240,10 +240,12 @@ CREATE TABLE event (
 ) STRICT;
 
 -- Messages that came and that nobody was told of yet. Gone once a notification of it was shown, it was
--- read, or the app has confirmed the event that announced it (`event`).
+-- read, or the app has confirmed the event that announced it (`event`). `tag` is random: the name of the
+-- notification, which says nothing of the message.
 CREATE TABLE notice (
     message INTEGER PRIMARY KEY REFERENCES message (sequence) ON DELETE CASCADE,
-    event INTEGER NOT NULL
+    event INTEGER NOT NULL,
+    tag BLOB NOT NULL
 ) STRICT;
 CREATE INDEX notice_by_event ON notice (event);
 

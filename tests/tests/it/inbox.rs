@@ -112,6 +112,39 @@ async fn what_waits_is_confirmed_and_noticed_without_its_sender_and_shown_once_b
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_notification_is_named_by_tells_neither_its_message_nor_its_author() {
+    let (mut ward, nurse, doctor) = pair().await;
+    let tablet = ward.phone("DR-1").await;
+    tablet.client.sync_once().await.unwrap();
+    nurse.client.sync_once().await.unwrap();
+    for number in 0..2 {
+        send(&nurse, &doctor, &text(number), Priority::Urgent).await;
+    }
+    let mut notices = collect(&ward.inbox(&doctor).await.unwrap()).await;
+    notices.extend(collect(&ward.inbox(&tablet).await.unwrap()).await);
+    let mut tags: Vec<_> = notices.iter().map(|notice| notice.tag.clone()).collect();
+    tags.sort_unstable();
+    tags.dedup();
+    // Not even the same message has the same name on two devices.
+    assert_eq!(tags.len(), 4, "{notices:?}");
+    for notice in notices {
+        let tag = hex(&notice.tag);
+        assert_eq!(tag.len(), 16);
+        let (author, message) = (notice.reference.device, notice.reference.id);
+        // Four bytes in a row are no accident.
+        for known in [author.as_bytes(), message.as_bytes()] {
+            let told = |part: &[u8]| known.windows(4).any(|other| other == part);
+            assert!(!tag.windows(4).any(told), "{notice:?}");
+        }
+    }
+}
+
+fn hex(digits: &str) -> Vec<u8> {
+    let pair = |at: usize| u8::from_str_radix(&digits[at..at + 2], 16).unwrap();
+    (0..digits.len()).step_by(2).map(pair).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_policy_that_allows_the_sender_lets_a_notice_name_them_as_the_directory_does() {
     let (mut ward, nurse, doctor) = pair().await;
     allow_sender(&mut ward).await;

@@ -29,8 +29,11 @@ class Notice:
     """A message that came and that nobody was told of yet: what a notification is made from. It never has
     a text."""
 
-    #: The message's reference. Names the notification towards the platform; the app finds the message by it.
+    #: The message's reference: the app finds the message by it. Not for the notification: it tells who writes
+    #: how often.
     reference: str
+    #: Names the notification towards the platform: random, the same whenever this notice comes again.
+    tag: str
     tier: Priority
     #: When it came here, by this device's clock.
     arrived_at: datetime
@@ -60,7 +63,7 @@ class Inbox:
         async with await Inbox.open(config) as inbox:
             collected = await inbox.collect(within=timedelta(seconds=20))
             for notice in collected.notices:
-                show(notice.reference, notice.tier)
+                show(notice.tag, notice.tier)
             await inbox.shown(collected.notices)
     """
 
@@ -141,6 +144,7 @@ def _notice(record: Any) -> Notice:
     sender = record.sender
     return Notice(
         record.reference,
+        record.tag,
         model.priority(record.tier),
         model.time(record.arrived_at_ms),
         record.conversation,

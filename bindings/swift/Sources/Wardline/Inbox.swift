@@ -79,8 +79,11 @@ public struct Collected: Hashable, Sendable {
 
 /// A message that came and that nobody was told of yet: what a notification is made from. It never has a text.
 public struct Notice: Hashable, Sendable, Identifiable {
-    /// The message's reference. Names the notification towards the system; ``Client/messages(_:)`` takes it.
+    /// The message's reference; ``Client/messages(_:)`` takes it. Not for the notification: it tells who writes how
+    /// often.
     public let reference: String
+    /// Names the notification towards the system: random, the same whenever this notice comes again.
+    public let tag: String
     /// How urgent it is.
     public let tier: Priority
     /// When it came here, by this device's clock.
@@ -127,6 +130,7 @@ extension Collected {
 extension Notice {
     init(_ notice: WardlineFFI.Notice) {
         reference = notice.reference
+        tag = notice.tag
         tier = Priority(notice.tier)
         arrivedAt = Date(millis: notice.arrivedAtMs)
         conversation = notice.conversation

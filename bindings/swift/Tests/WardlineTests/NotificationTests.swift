@@ -23,6 +23,8 @@ final class NotificationTests: WardTestCase {
         let notice = try XCTUnwrap(collected.notices.first)
         XCTAssertEqual(collected.notices.count, 1)
         XCTAssertEqual(notice.tier, .stat)
+        XCTAssertEqual(notice.tag.count, 32)
+        XCTAssertFalse(notice.reference.contains(notice.tag))
         XCTAssertNil(notice.sender)
         XCTAssertNil(notice.conversation)
         try await inbox.close()

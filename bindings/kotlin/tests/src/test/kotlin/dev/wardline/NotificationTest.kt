@@ -31,6 +31,8 @@ class NotificationTest {
             collected.notices.single()
         }
         assertEquals(Priority.STAT, notice.tier)
+        assertEquals(32, notice.tag.length)
+        assertFalse(notice.tag in notice.reference)
         assertNull(notice.sender)
         assertNull(notice.conversation)
         nurse.client.syncOnce()

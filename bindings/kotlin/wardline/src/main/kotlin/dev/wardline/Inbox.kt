@@ -102,7 +102,9 @@ public data class Collected(val notices: List<Notice>, val complete: Boolean, va
 /**
  * A message that came and that nobody was told of yet: what a notification is made from. It never has a text.
  *
- * @property reference the message's reference. Names the notification towards the platform; [Client.message] takes it.
+ * @property reference the message's reference; [Client.message] takes it. Not for the notification: it tells who writes
+ *   how often.
+ * @property tag names the notification towards the platform: random, the same whenever this notice comes again.
  * @property tier how urgent it is.
  * @property arrivedAt when it came here, by this device's clock.
  * @property conversation its conversation, to group by; only where the policy allows the sender.
@@ -110,6 +112,7 @@ public data class Collected(val notices: List<Notice>, val complete: Boolean, va
  */
 public data class Notice(
     val reference: String,
+    val tag: String,
     val tier: Priority,
     val arrivedAt: Instant,
     val conversation: String?,

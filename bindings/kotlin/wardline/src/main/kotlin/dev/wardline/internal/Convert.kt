@@ -254,7 +254,7 @@ internal fun event(native: NativeDelivered): Event {
 internal fun collected(native: NativeCollected): Collected {
     val notices = native.notices.map {
         val sender = it.sender?.let { sender -> NoticeSender(sender.user, sender.displayName) }
-        Notice(it.reference, priority(it.tier), time(it.arrivedAtMs), it.conversation, sender)
+        Notice(it.reference, it.tag, priority(it.tier), time(it.arrivedAtMs), it.conversation, sender)
     }
     return Collected(notices, native.complete, native.failure)
 }
