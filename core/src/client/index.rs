@@ -15,7 +15,7 @@ use crate::{
     engine::points::{Beside, Commit},
     error::Error,
     id::{ConversationId, MessageId},
-    message::{rows, timeline},
+    message::{content, rows},
     store::{StoreError, search::Document},
     vault::{BodyOpener, ReadingKeys, is_locked_form},
 };
@@ -203,7 +203,7 @@ fn arrivals(
             continue;
         };
         if row.get(6)? {
-            let content = timeline::content_of(&body)?;
+            let content = content::content_of(&body)?;
             let document = Indexable::new(sequence, conversation, &sender, &content);
             found.documents.push(document);
         }
@@ -234,7 +234,7 @@ impl Indexable {
         sender: &str,
         content: &v1::Content,
     ) -> Self {
-        let (text, _) = timeline::text_of(content);
+        let (text, _) = content::text_of(content);
         let patient = content.patient.as_ref().map(|patient| {
             let mut words: Vec<&str> = vec![&patient.display_name];
             words.extend(patient.identifiers.iter().map(|id| id.value.as_str()));

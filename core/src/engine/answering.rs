@@ -18,7 +18,7 @@ use crate::{
     message::{
         ANSWER, Direction, Priority, Proof, Verdict,
         answer::{self, Counted, NewAnswer},
-        recall, receipts,
+        content, recall, receipts,
     },
     policy,
     store::StoreError,
@@ -79,7 +79,7 @@ pub(super) fn apply(
     user: &UserId,
     content: &v1::Content,
 ) -> Result<(), Error> {
-    let Some((subject, subject_hash, verdict)) = answer::parse(content) else {
+    let Some((subject, subject_hash, verdict)) = content::answer_in(content) else {
         tracing::warn!("an answer says nothing, or not to what");
         return Ok(());
     };

@@ -12,7 +12,7 @@ use crate::{
     conversation::Recipient,
     directory::{Lookup, SenderLookup, active_devices},
     error::Error,
-    message::{ANSWER, FailureCause, RECALL, answer, lifecycle::Happening},
+    message::{ANSWER, FailureCause, RECALL, content, lifecycle::Happening},
     store::StoreError,
 };
 
@@ -119,7 +119,7 @@ pub(super) fn of(
 /// Who is concerned by what a content says about another message, whether or not they are still, or ever were, in
 /// the conversation: everybody a message went to hears that it is taken back, and its author that it is answered.
 fn concerned(step: &Step<'_>, content: &v1::Content) -> Result<Vec<UserId>, Error> {
-    let Some((subject, _)) = answer::subject_of(content) else {
+    let Some((subject, _)) = content::subject_of(content) else {
         return Ok(Vec::new());
     };
     let sql = match content.type_uri.as_str() {

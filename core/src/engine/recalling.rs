@@ -20,7 +20,7 @@ use crate::{
     id::{ConversationId, MessageRef},
     message::{
         Direction, Priority, RECALL, RecallOutcome,
-        answer::subject_of,
+        content::subject_of,
         recall::{self, NewRecall, Subject, Verdict},
         receipts,
     },

@@ -15,7 +15,7 @@ use crate::{
     audit::Action,
     directory::SenderLookup,
     error::Error,
-    message::{DeliveryState, FailureCause, lifecycle::Happening, rows, timeline},
+    message::{DeliveryState, FailureCause, content, lifecycle::Happening, rows},
     session::content::ContentKey,
     store::StoreError,
     vault::BodyOpener,
@@ -229,7 +229,7 @@ fn seal_again(step: &mut Step<'_>, wish: &Wish, opener: &mut BodyOpener<'_>) -> 
     let body = opener.open(rows::body_place(&place), &body)?;
     let key = opener.open(rows::content_key_place(&place), &key.ok_or_else(damaged)?)?;
     let signed = v1::SignedContent::decode(body.as_slice()).map_err(|_| damaged())?;
-    let content = timeline::content_of(&body)?;
+    let content = content::content_of(&body)?;
     let sealed = ContentKey::from_slice(&key)
         .and_then(|key| key.seal(&signed))
         .ok_or_else(damaged)?;

@@ -12,9 +12,8 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension, params};
 use wardline_org::{DeviceId, Timestamp, UserId};
-use wardline_proto::{Message as _, v1};
 
-use super::{ANSWER, Direction, Proof, rows, timeline};
+use super::{Direction, Proof, content, rows};
 use crate::{
     error::Error,
     id::{MessageId, MessageRef},
@@ -220,8 +219,8 @@ pub(crate) fn all(
         let read_back = opener
             .open(rows::body_place(&place), &row.get::<_, Vec<u8>>(6)?)
             .ok()
-            .and_then(|body| timeline::content_of(&body).ok())
-            .and_then(|content| said(&content))
+            .and_then(|body| content::content_of(&body).ok())
+            .and_then(|content| content::said(&content))
             .map(|body| body.read_back);
         answers.push(Answer {
             device,
@@ -278,35 +277,6 @@ pub(crate) fn open(
         |row| row.get(0),
     )?;
     Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// The message that a content speaks of, and by which ciphertext.
-pub(crate) fn subject_of(content: &v1::Content) -> Option<(MessageRef, &[u8])> {
-    let subject = content.subject.as_ref()?;
-    let message = MessageRef {
-        device: DeviceId::from_slice(&subject.sender_device).ok()?,
-        id: MessageId::from_slice(&subject.message_id).ok()?,
-    };
-    Some((message, &subject.content_hash))
-}
-
-/// What an answer speaks of, by which ciphertext, and what it says; `None` when it is not one that this version
-/// understands.
-pub(crate) fn parse(content: &v1::Content) -> Option<(MessageRef, &[u8], Verdict)> {
-    let (message, hash) = subject_of(content)?;
-    let verdict = match said(content)?.verdict() {
-        v1::Verdict::Accepted => Verdict::Accepted,
-        v1::Verdict::Declined => Verdict::Declined,
-        v1::Verdict::Unspecified => return None,
-    };
-    Some((message, hash, verdict))
-}
-
-/// The answer in a content, if it is one.
-fn said(content: &v1::Content) -> Option<v1::AnswerBody> {
-    (content.type_uri == ANSWER)
-        .then(|| v1::AnswerBody::decode(content.body.as_slice()).ok())
-        .flatten()
 }
 
 /// A message that asks, as far as answers to it are concerned.

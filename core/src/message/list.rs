@@ -8,7 +8,7 @@ use rusqlite::{Connection, Row, params};
 use wardline_org::{Timestamp, UserId};
 use wardline_proto::{Message as _, v1};
 
-use super::{Cursor, Direction, Priority, rows, timeline};
+use super::{Cursor, Direction, Priority, content, rows};
 use crate::{
     conversation::Recipient,
     error::Error,
@@ -151,9 +151,9 @@ fn newest(row: &Row<'_>, opener: Option<&mut BodyOpener<'_>>) -> Result<NewestMe
             let place = rows::place_id(device, id);
             // One damaged body must not hide the list; the timeline says more.
             let body = opener.open(rows::body_place(&place), &body).ok();
-            body.map(|body| timeline::content_of(&body))
+            body.map(|body| content::content_of(&body))
                 .transpose()?
-                .map(|content| beginning(timeline::text_of(&content).0))
+                .map(|content| beginning(content::text_of(&content).0))
         }
         _ => None,
     };

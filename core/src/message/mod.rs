@@ -1,11 +1,12 @@
 //! Messages: what is written, what becomes of it, how it is read back.
 //!
-//! [`lifecycle`] is the one table of what can happen on the way to a device, and [`answer`] what people say to
+//! [`content`] is what one says; [`lifecycle`] is the one table of what can happen on the way to a device, and [`answer`] what people say to
 //! a message that asks for it; [`rows`] writes messages and their recipients; [`timeline`] reads them, page by page, and [`list`] the conversations they are
 //! in; [`recall`] takes messages back; [`receipts`] queues what this device owes to authors; [`notice`] keeps
 //! what nobody was told of yet.
 
 pub(crate) mod answer;
+pub(crate) mod content;
 pub(crate) mod lifecycle;
 pub(crate) mod list;
 pub(crate) mod notice;

@@ -5,7 +5,7 @@ use wardline_org::{DeviceId, Hash, Timestamp, UserId};
 use wardline_proto::v1;
 
 use super::{
-    ANSWER, Direction, Priority, Proof, RECALL, answer,
+    ANSWER, Direction, Priority, Proof, RECALL, content,
     lifecycle::{DeliveryState, FailureCause, Happening},
 };
 use crate::{id::MessageId, store::StoreError, vault::BodyPlace};
@@ -48,8 +48,8 @@ impl Facts {
         let within = content.answer_within_ms;
         // What this version does not understand is shown by its fallback text, never dropped.
         let shown = match content.type_uri.as_str() {
-            ANSWER => answer::parse(content).is_none(),
-            RECALL => answer::subject_of(content).is_none(),
+            ANSWER => content::answer_in(content).is_none(),
+            RECALL => content::subject_of(content).is_none(),
             _ => true,
         };
         let asks = shown && (within > 0 || Priority::from_wire(content.priority) == Priority::Stat);

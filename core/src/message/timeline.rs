@@ -10,8 +10,9 @@ use wardline_org::{DeviceId, Timestamp, UserId};
 use wardline_proto::{Message as _, v1};
 
 use super::{
-    Direction, Patient, PatientIdentifier, Priority, Proof, RecallOutcome, Recalled, TEXT,
+    Direction, Patient, PatientIdentifier, Priority, Proof, RecallOutcome, Recalled,
     answer::{self, StandingAnswer},
+    content,
     lifecycle::{DeliveryState, FailureCause},
     rows,
 };
@@ -273,25 +274,6 @@ pub(crate) fn deliveries(
         .collect())
 }
 
-/// A stored body read as a content: what was signed, or for a message not sealed yet what will be.
-pub(crate) fn content_of(body: &[u8]) -> Result<v1::Content, StoreError> {
-    let damaged = |_| StoreError::Damaged {
-        what: "message body",
-    };
-    let signed = v1::SignedContent::decode(body).map_err(damaged)?;
-    v1::Content::decode(signed.content.as_slice()).map_err(damaged)
-}
-
-/// The text of a content, and whether its type is understood.
-pub(crate) fn text_of(content: &v1::Content) -> (String, bool) {
-    if content.type_uri == TEXT
-        && let Ok(body) = v1::TextBody::decode(content.body.as_slice())
-    {
-        return (body.text, true);
-    }
-    (content.fallback_text.clone(), false)
-}
-
 fn read(row: &rusqlite::Row<'_>, opener: &mut BodyOpener<'_>) -> Result<Message, Error> {
     let damaged = || StoreError::Damaged { what: "message" };
     let id = MessageId::from_slice(&row.get::<_, Vec<u8>>(1)?).map_err(|_| damaged())?;
@@ -301,15 +283,15 @@ fn read(row: &rusqlite::Row<'_>, opener: &mut BodyOpener<'_>) -> Result<Message,
     let body = opener.open(rows::body_place(&place), &row.get::<_, Vec<u8>>(10)?);
     let content = match body {
         _ if recalled.is_some() => v1::Content::default(),
-        Ok(body) => content_of(&body)?,
+        Ok(body) => content::content_of(&body)?,
         Err(error) => {
             // One damaged body must not make a whole conversation unreadable.
             tracing::error!(code = error.code(), "a message body does not open");
             v1::Content::default()
         }
     };
-    let (text, supported) = text_of(&content);
-    let in_reply_to = answer::subject_of(&content).map(|(message, _)| message);
+    let (text, supported) = content::text_of(&content);
+    let in_reply_to = content::subject_of(&content).map(|(message, _)| message);
     Ok(Message {
         id,
         conversation: ConversationId::from_slice(&row.get::<_, Vec<u8>>(11)?)
@@ -369,7 +351,7 @@ fn recalled(
     let id = MessageId::from_slice(&row.get::<_, Vec<u8>>(18)?).map_err(|_| damaged())?;
     let place = rows::place_id(device, id);
     let body = opener.open(rows::body_place(&place), &row.get::<_, Vec<u8>>(19)?);
-    let said = body.ok().and_then(|body| content_of(&body).ok());
+    let said = body.ok().and_then(|body| content::content_of(&body).ok());
     let said = said.and_then(|content| v1::RecallBody::decode(content.body.as_slice()).ok());
     Ok(Some(Recalled {
         by: UserId::new(by).map_err(|_| damaged())?,

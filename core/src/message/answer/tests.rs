@@ -2,11 +2,12 @@
 
 use proptest::prelude::*;
 use wardline_org::Hash;
+use wardline_proto::{Message as _, v1};
 
 use super::*;
 use crate::{
     message::{
-        Priority,
+        ANSWER, Priority,
         rows::{Facts, NewMessage},
     },
     store::tests_support,
