@@ -121,7 +121,7 @@ impl Report {
             "\n{}",
             self.paint(
                 BOLD,
-                &format!("{:<12}{:<10}{:>9}", "step", "result", "time")
+                &format!("{:<14}{:<10}{:>9}", "step", "result", "time")
             )
         ));
         for row in &self.rows {
@@ -140,7 +140,7 @@ impl Report {
             };
             let word = self.paint(color, &format!("{word:<10}"));
             let time = format!("{:.1} s", row.time.as_secs_f64());
-            let line = format!("{:<12}{word}{time:>9}  {}", row.name, first_line(&row.note));
+            let line = format!("{:<14}{word}{time:>9}  {}", row.name, first_line(&row.note));
             say(format_args!("{}", line.trim_end()));
             total.passed += passed;
             total.failed += failed;
