@@ -24,15 +24,21 @@ use crate::{
 /// It is small (three texts) and cheap to clone. Serialize it into the store in the transaction that
 /// accepted an answer; what is deserialized is parsed, and trusted as the store is.
 ///
-/// ```no_run
-/// use wardline_org::{OrgId, Hash, trust::{Freshness, Trust}};
-/// # fn ask(_: wardline_proto::v1::HeadRequest) -> wardline_proto::v1::HeadResponse { todo!() }
-/// # let (org, pin, now) = todo!();
-/// let mut trust = Trust::new(org, pin);
-/// let answer = ask(trust.request());
-/// trust.accept(&answer)?;
-/// if trust.freshness(now) != Freshness::Fresh { /* seal with a warning */ }
-/// # Ok::<(), wardline_org::trust::TrustError>(())
+/// ```
+/// use wardline_org::{Hash, trust::{Trust, TrustError}};
+/// use wardline_proto::v1::{HeadRequest, HeadResponse};
+///
+/// fn follow(trust: &mut Trust, ask: impl Fn(HeadRequest) -> HeadResponse) -> Result<(), TrustError> {
+///     let answer = ask(trust.request());
+///     trust.accept(&answer)?;
+///     Ok(())
+/// }
+///
+/// // Who shows nothing that is signed is not believed, and nothing is lost by it.
+/// let mut trust = Trust::new("mercy".parse()?, Hash::of(b"the pinned root document"));
+/// assert!(follow(&mut trust, |_| HeadResponse::default()).is_err());
+/// assert!(trust.head().is_none());
+/// # Ok::<(), wardline_org::id::IdError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Stored", into = "Stored")]
