@@ -90,6 +90,16 @@ pub(crate) fn ensure(
     Ok(connection.last_insert_rowid())
 }
 
+/// Whom a conversation is with, out of its row.
+pub(crate) fn recipient(reference: &[u8], us: &UserId) -> Result<Recipient, StoreError> {
+    v1::ConversationRef::decode(reference)
+        .ok()
+        .and_then(|reference| Recipient::parse(&reference, us))
+        .ok_or(StoreError::Damaged {
+            what: "conversation",
+        })
+}
+
 /// The row of a conversation this device has met.
 pub(crate) fn row_of(
     connection: &Connection,

@@ -12,7 +12,7 @@ use wardline_proto::{Message, v1};
 use super::{Step, event::Event, outbox};
 use crate::{
     audit::Action,
-    conversation::Recipient,
+    conversation::{self, Recipient},
     error::{Error, SendError},
     id::{ConversationId, MessageId, MessageRef},
     message::{
@@ -180,11 +180,8 @@ impl Subject {
             return Ok(None);
         };
         let us = &step.context.identity.user_id;
-        let recipient = v1::ConversationRef::decode(reference.as_slice())
-            .ok()
-            .and_then(|reference| Recipient::parse(&reference, us));
         Ok(Some(Self {
-            recipient: recipient.ok_or_else(damaged)?,
+            recipient: conversation::recipient(&reference, us)?,
             direction: Direction::from_stored(direction).ok_or_else(damaged)?,
             proof,
             asks,

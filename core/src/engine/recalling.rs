@@ -14,7 +14,7 @@ use wardline_proto::{Message, v1};
 use super::{Step, event::Event, outbox};
 use crate::{
     audit::Action,
-    conversation::Recipient,
+    conversation::{self, Recipient},
     directory::Lookup,
     error::{Error, SendError},
     id::{ConversationId, MessageRef},
@@ -308,10 +308,5 @@ fn recipient_of(step: &Step<'_>, conversation: i64) -> Result<Recipient, Error> 
         .prepare_cached("SELECT reference FROM conversation WHERE id = ?1")?
         .query_row(params![conversation], |row| row.get(0))?;
     let us = &step.context.identity.user_id;
-    let recipient = v1::ConversationRef::decode(reference.as_slice())
-        .ok()
-        .and_then(|reference| Recipient::parse(&reference, us));
-    Ok(recipient.ok_or(StoreError::Damaged {
-        what: "conversation",
-    })?)
+    Ok(conversation::recipient(&reference, us)?)
 }

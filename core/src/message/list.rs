@@ -6,11 +6,10 @@
 
 use rusqlite::{Connection, Row, params};
 use wardline_org::{Timestamp, UserId};
-use wardline_proto::{Message as _, v1};
 
 use super::{Cursor, Direction, Priority, content, rows};
 use crate::{
-    conversation::Recipient,
+    conversation::{self, Recipient},
     error::Error,
     id::{ConversationId, MessageId},
     store::StoreError,
@@ -127,13 +126,9 @@ fn read(
         what: "conversation",
     };
     let reference: Vec<u8> = row.get(1)?;
-    let with = v1::ConversationRef::decode(reference.as_slice())
-        .ok()
-        .and_then(|reference| Recipient::parse(&reference, us))
-        .ok_or_else(damaged)?;
     Ok(Conversation {
         id: ConversationId::from_slice(&row.get::<_, Vec<u8>>(0)?).map_err(|_| damaged())?,
-        with,
+        with: conversation::recipient(&reference, us)?,
         unread: row.get(2)?,
         unread_priority: row.get::<_, Option<i32>>(3)?.map(Priority::from_wire),
         newest: newest(row, opener)?,
