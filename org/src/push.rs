@@ -118,7 +118,7 @@ pub const MAX_TOPIC: usize = 256;
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
     use super::*;
 

@@ -228,7 +228,7 @@ const MOST_BYTES: usize = 1024 * 1024;
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
     use std::fs::{File, TryLockError};
 
