@@ -72,6 +72,7 @@ fn send(devices: &[Stranger], sender: usize) -> (Request, usize) {
         content: vec![9; 1024].into(),
         keys: keys.collect(),
         wake: v1::WakeClass::Critical.into(),
+        deposit: None,
     };
     let call = v1::SendRequest {
         submissions: vec![submission],

@@ -164,6 +164,7 @@ fn page(db: &Connection, call: &v1::ReceiveRequest) -> Result<v1::ReceiveRespons
             }),
             content: row.get::<_, Vec<u8>>(7)?.into(),
             sender_user_id: "LAB-1".into(),
+            notice: None,
         });
     }
     Ok(v1::ReceiveResponse {

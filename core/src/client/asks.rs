@@ -107,7 +107,10 @@ impl Client {
         let devices = self.look(|view| Ok(upkeep::devices_to_claim(view))).await?;
         if !devices.is_empty() {
             let device_ids = devices.iter().map(|device| device.to_vec()).collect();
-            return Ok(Some(Ask::Claim(v1::ClaimKeysRequest { device_ids })));
+            return Ok(Some(Ask::Claim(v1::ClaimKeysRequest {
+                device_ids,
+                ..Default::default()
+            })));
         }
         let (submissions, checkpoint) = self
             .look(|view| Ok((posting::to_post(view)?, ratchets::counter(view.connection)?)))

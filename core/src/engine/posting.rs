@@ -214,6 +214,7 @@ pub(super) fn submit(
             content: sealed.ciphertext.clone().into(),
             keys,
             wake: wake.into(),
+            deposit: None,
         },
     )
 }

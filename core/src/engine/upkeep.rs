@@ -427,6 +427,7 @@ fn seal_control(
             content: Default::default(),
             keys: vec![key],
             wake: v1::WakeClass::Silent.into(),
+            deposit: None,
         },
     )?;
     Ok(true)

@@ -441,6 +441,7 @@ mod tests {
         };
         let answer = v1::ClaimKeysResponse {
             keys: vec![claimed.clone(), claimed],
+            hold_keys: Vec::new(),
         };
         save(
             "claimed_keys",

@@ -88,6 +88,7 @@ impl Core {
         }
         Ok(v1::ClaimKeysResponse {
             keys: keys.into_iter().map(claimed).collect(),
+            hold_keys: Vec::new(),
         })
     }
 }

@@ -176,6 +176,7 @@ fn encode_envelope(stored: StoredEnvelope, owner: Option<&UserId>) -> v1::Envelo
         }),
         content: stored.content,
         sender_user_id: owner.map(ToString::to_string).unwrap_or_default(),
+        notice: None,
     }
 }
 

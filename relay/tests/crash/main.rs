@@ -218,6 +218,7 @@ impl Client<'_> {
     async fn claim(&self) -> v1::ClaimKeysResponse {
         let claim = v1::ClaimKeysRequest {
             device_ids: vec![self.ben.id().to_vec()],
+            hold_device_ids: Vec::new(),
         };
         self.ask(self.ada, &claim).await
     }

@@ -191,6 +191,7 @@ mod tests {
             content: Bytes::from_static(b"sealed content"),
             keys: vec![sealed_key(ben)],
             wake: 1,
+            deposit: None,
         };
         let send = v1::SendRequest {
             submissions: vec![submission],
@@ -204,6 +205,7 @@ mod tests {
         };
         let claim = v1::ClaimKeysRequest {
             device_ids: vec![ben.id().to_vec()],
+            hold_device_ids: Vec::new(),
         };
         let query = |key: &str| v1::EntryQuery {
             key: key.to_owned(),

@@ -45,6 +45,7 @@ async fn claim_leaves_out_whoever_has_no_key_or_may_not_call() {
     let targets = [&cast.ada, &cast.ada_tablet, &cast.ben, &stranger];
     let request = v1::ClaimKeysRequest {
         device_ids: targets.map(|device| device.id().to_vec()).to_vec(),
+        hold_device_ids: Vec::new(),
     };
     let answer = world.ask(&cast.ada, &request).await.unwrap();
     let devices: Vec<_> = answer
@@ -140,6 +141,7 @@ async fn claiming_the_same_device_twice_in_one_call_is_refused() {
     let world = World::of(&[&cast.ada, &cast.ben]).await;
     let request = v1::ClaimKeysRequest {
         device_ids: vec![cast.ben.id().to_vec(); 2],
+        hold_device_ids: Vec::new(),
     };
     let answer = world.ask(&cast.ada, &request).await;
     assert_eq!(code(answer), RelayCode::Malformed);
@@ -148,6 +150,7 @@ async fn claiming_the_same_device_twice_in_one_call_is_refused() {
 async fn claim(world: &World, claimer: &Device, targets: &[&Device]) -> Vec<(v1::SignedKey, bool)> {
     let request = v1::ClaimKeysRequest {
         device_ids: targets.iter().map(|device| device.id().to_vec()).collect(),
+        hold_device_ids: Vec::new(),
     };
     let answer = world.ask(claimer, &request).await.unwrap();
     answer

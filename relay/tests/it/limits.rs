@@ -91,7 +91,15 @@ async fn what_is_too_large_is_refused_with_its_limit() {
         .map(|device| device.id().to_vec())
         .collect();
     assert_limit(
-        world.ask(ada, &v1::ClaimKeysRequest { device_ids }).await,
+        world
+            .ask(
+                ada,
+                &v1::ClaimKeysRequest {
+                    device_ids,
+                    hold_device_ids: Vec::new(),
+                },
+            )
+            .await,
         2,
     );
 

@@ -149,6 +149,7 @@ async fn device_to_be_wiped_is_answered_with_the_order_and_nothing_else() {
     assert!(world.receive(&cast.ada).await.unwrap().envelopes.is_empty());
     let claim = v1::ClaimKeysRequest {
         device_ids: vec![cast.ben.id().to_vec()],
+        hold_device_ids: Vec::new(),
     };
     let claimed = world.ask(&cast.ada, &claim).await.unwrap();
     assert!(claimed.keys.is_empty());

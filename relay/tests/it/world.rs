@@ -210,6 +210,7 @@ pub(crate) fn submission(content: &'static str, to: &[&Device]) -> v1::Submissio
         content: Bytes::from_static(content.as_bytes()),
         keys: to.iter().map(|device| sealed_key(device)).collect(),
         wake: 0,
+        deposit: None,
     }
 }
 

@@ -61,6 +61,7 @@ impl Gadget {
     pub(crate) async fn claim(&self, of: DeviceId) -> Result<Option<Vec<u8>>, CallError> {
         let claim = v1::ClaimKeysRequest {
             device_ids: vec![of.to_vec()],
+            hold_device_ids: Vec::new(),
         };
         let answer = self.ask(&claim).await?;
         let claimed = answer.keys.into_iter().find(|key| !key.fallback);
@@ -82,6 +83,7 @@ impl Gadget {
             content: Bytes::from_static(b"nothing"),
             keys: vec![key],
             wake: 0,
+            deposit: None,
         };
         let send = v1::SendRequest {
             submissions: vec![submission],
