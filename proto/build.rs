@@ -31,6 +31,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             "wardline.v1.PatientContext",
             "wardline.v1.EnrollRequest",
             "wardline.v1.RegisterPushRequest",
+            "wardline.v1.CancelRequest",
+            "wardline.v1.AdvanceRequest",
         ])
         // What the relay carries without reading: slices of the request, never copies of it.
         .bytes([

@@ -253,6 +253,12 @@ relay_codes! {
     /// The envelope id is taken by other bytes.
     Conflict = "WL-RELAY-CONFLICT", AlreadyExists,
         "use a new envelope id for new bytes";
+    /// Nobody who was given the message, or whose role it waits for, asks; or the secret inside it is another one.
+    HeldProof = "WL-RELAY-HELD-PROOF", PermissionDenied,
+        "show the secret of the message, on a device that it was sealed for";
+    /// What is held for others is not stopped or advanced without an answer that its sender can read.
+    HeldUnanswered = "WL-RELAY-HELD-UNANSWERED", InvalidArgument,
+        "seal the answer for the device that sent the message";
     /// The relay cannot answer now.
     Unavailable = "WL-RELAY-UNAVAILABLE", Unavailable,
         "try again";

@@ -225,6 +225,8 @@ relay_calls! {
     "Acknowledge": AcknowledgeRequest -> AcknowledgeResponse;
     "Withdraw": WithdrawRequest -> WithdrawResponse;
     "Checkpoint": CheckpointRequest -> CheckpointResponse;
+    "Cancel": CancelRequest -> CancelResponse;
+    "Advance": AdvanceRequest -> AdvanceResponse;
     "RegisterPush": RegisterPushRequest -> RegisterPushResponse;
 }
 

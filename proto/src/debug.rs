@@ -15,6 +15,8 @@ macro_rules! opaque {
 }
 
 opaque!(
+    AdvanceRequest,
+    CancelRequest,
     Content,
     ContentKey,
     EnrollRequest,
