@@ -76,6 +76,15 @@ pub struct Limits {
     pub recipients: usize,
     /// Submissions of one `Send`. Default: 1,000.
     pub submissions: usize,
+    /// Tiers of one deposit. Default: 8.
+    pub tiers: usize,
+    /// Devices that one tier is sealed for, and people and roles that it names. Default: 1,000.
+    pub tier_devices: usize,
+    /// How long after its submission the last tier of a deposit may be due. Default: 7 days, for which devices keep
+    /// what opens it.
+    pub hold: Duration,
+    /// Deposits of one device that wait. What is above is refused with `WL-RELAY-QUOTA`. Default: 1,000.
+    pub deposits: u32,
     /// Devices of one `ClaimKeys`. Default: 10,000.
     pub claims: usize,
     /// Entries of one `Entries`. Default: 1,000.
@@ -100,6 +109,10 @@ impl Default for Limits {
             sealed_key_bytes: MIB / 16,
             recipients: 10_000,
             submissions: 1_000,
+            tiers: 8,
+            tier_devices: 1_000,
+            hold: 7 * DAY,
+            deposits: 1_000,
             claims: 10_000,
             entries: 1_000,
             one_time_keys: 500,
@@ -114,7 +127,7 @@ impl Default for Limits {
     }
 }
 
-/// How much may be asked in a time, in *units*: a call costs one, or one for each submission it carries,
+/// How much may be asked in a time, in *units*: a call costs one, or one for each submission and each held tier it carries,
 /// one more for every 64 KiB of its body, and one more for every 50 devices it names. What is above is refused with `WL-RELAY-QUOTA` and the
 /// time after which it would be served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

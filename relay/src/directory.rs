@@ -9,14 +9,18 @@
 use std::{collections::HashMap, sync::Arc};
 
 use wardline_org::{
-    DeviceId, EntryKey, OrgId, UserId,
+    DeviceId, EntryKey, OrgId, RoleId, UserId,
     directory::{self, Publication, PublishError},
     entry::Entry,
     head::SignedHead,
     person::{Device, StaffRole},
     root::Root,
+    team::RoleLine,
 };
-use wardline_proto::{Bytes, v1};
+use wardline_proto::{
+    Bytes,
+    v1::{self, WakeClass},
+};
 
 use crate::{
     error::OpenError,
@@ -35,6 +39,8 @@ pub(crate) struct Directory {
     devices: HashMap<DeviceId, Listed>,
     /// The devices of each person, so that a changed person is found without looking at all devices.
     devices_of: HashMap<EntryKey, Vec<DeviceId>>,
+    /// Who holds which role when: asked while a tier is released.
+    roles: HashMap<EntryKey, Arc<RoleLine>>,
 }
 
 /// A device that the directory lists.
@@ -81,6 +87,7 @@ impl Directory {
             entries: HashMap::new(),
             devices: HashMap::new(),
             devices_of: HashMap::new(),
+            roles: HashMap::new(),
         };
         directory.put(&entries);
         Ok(directory)
@@ -118,6 +125,9 @@ impl Directory {
                     self.devices.insert(device.id(), listed);
                 }
             }
+            if let Some(role) = entry.role_line() {
+                self.roles.insert(key.clone(), Arc::new(role.clone()));
+            }
             let bytes = Bytes::copy_from_slice(entry.bytes());
             self.entries.insert(key.clone(), bytes);
         }
@@ -125,6 +135,7 @@ impl Directory {
 
     fn remove(&mut self, key: &EntryKey) {
         self.entries.remove(key);
+        self.roles.remove(key);
         for device in self.devices_of.remove(key).unwrap_or_default() {
             self.devices.remove(&device);
         }
@@ -147,6 +158,30 @@ impl Directory {
 
     pub(crate) fn device(&self, id: &DeviceId) -> Option<&Listed> {
         self.devices.get(id)
+    }
+
+    /// The active devices of a person.
+    pub(crate) fn devices_of(&self, user: &UserId) -> impl Iterator<Item = DeviceId> {
+        let devices = self.devices_of.get(&user.clone().into());
+        let devices = devices.into_iter().flatten().copied();
+        devices.filter(|id| self.device(id).is_some_and(|listed| listed.active))
+    }
+
+    /// How loudly a device is woken for what `sender` wrote: nobody is told of what they wrote themselves on another
+    /// device.
+    pub(crate) fn class_for(
+        &self,
+        sender: &DeviceId,
+        device: &DeviceId,
+        class: WakeClass,
+    ) -> WakeClass {
+        let person = |device| self.device(device).map(|listed| &listed.user);
+        let own = person(sender).is_some() && person(sender) == person(device);
+        if own { WakeClass::Silent } else { class }
+    }
+
+    pub(crate) fn role(&self, role: &RoleId) -> Option<&RoleLine> {
+        self.roles.get(&role.clone().into()).map(AsRef::as_ref)
     }
 
     /// Whether the policy in force lets the person of a device send stat messages.

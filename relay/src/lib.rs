@@ -63,6 +63,7 @@ mod directory;
 mod error;
 #[cfg(feature = "testing")]
 pub mod faults;
+mod held;
 mod local;
 mod method;
 pub mod metrics;
@@ -87,7 +88,7 @@ pub use self::{
 };
 
 /// Every failpoint, in the order of the calls.
-pub const FAILPOINTS: [&str; 28] = [
+pub const FAILPOINTS: [&str; 32] = [
     "relay::call::before_commit",
     "relay::call::after_commit",
     "relay::enroll::before_commit",
@@ -114,6 +115,10 @@ pub const FAILPOINTS: [&str; 28] = [
     "relay::checkpoint::after_commit",
     "relay::register_push::before_commit",
     "relay::register_push::after_commit",
+    "relay::answer_held::before_commit",
+    "relay::answer_held::after_commit",
+    "relay::release::before_commit",
+    "relay::release::after_commit",
     "relay::expire::before_commit",
     "relay::expire::after_commit",
 ];

@@ -32,6 +32,7 @@ methods! {
     OrderWipe, Wipes, ConfirmWipe,
     UploadKeys, ClaimKeys,
     Send, Receive, Acknowledge, Withdraw, Checkpoint,
+    Cancel, Advance,
     RegisterPush,
 }
 

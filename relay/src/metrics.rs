@@ -12,6 +12,9 @@
 //! | `wardline_relay_keys_claimed_total` | counter | `kind`: `one_time`, `fallback` |
 //! | `wardline_relay_heads_published_total` | counter | |
 //! | `wardline_relay_wake_ups_total` | counter | `outcome`: `posted`, `failed`, `gone` (the token), `dropped` (the queue was full) |
+//! | `wardline_relay_held_released_total` | counter | tiers of what was held that were released |
+//! | `wardline_relay_held_late_seconds` | histogram | how long after its time a tier was released |
+//! | `wardline_relay_stored_deposits` | gauge | deposits that wait to be released |
 //! | `wardline_relay_stored_envelopes` | gauge | envelopes in mailboxes |
 //! | `wardline_relay_stored_contents` | gauge | contents, each once |
 //! | `wardline_relay_stored_content_bytes` | gauge | their bytes |
@@ -49,11 +52,14 @@ pub(crate) struct Metrics {
     expired: Counter,
     claimed: Family<Labels, Counter>,
     pub(crate) heads_published: Counter,
+    released: Counter,
+    late_seconds: Histogram,
     pub(crate) wake_ups: WakeUps,
     stored_envelopes: Gauge,
     stored_contents: Gauge,
     stored_content_bytes: Gauge,
     pending_enrollments: Gauge,
+    stored_deposits: Gauge,
 }
 
 impl Metrics {
@@ -70,11 +76,15 @@ impl Metrics {
             expired: Counter::default(),
             claimed: Family::default(),
             heads_published: Counter::default(),
+            released: Counter::default(),
+            // From 10 ms to a week.
+            late_seconds: Histogram::new(exponential_buckets(0.01, 4.0, 14)),
             wake_ups: WakeUps::default(),
             stored_envelopes: Gauge::default(),
             stored_contents: Gauge::default(),
             stored_content_bytes: Gauge::default(),
             pending_enrollments: Gauge::default(),
+            stored_deposits: Gauge::default(),
         };
         metrics.register();
         metrics
@@ -114,6 +124,21 @@ impl Metrics {
             "heads_published",
             "Directory heads published",
             self.heads_published.clone(),
+        );
+        r.register(
+            "held_released",
+            "Tiers of what was held that were released",
+            self.released.clone(),
+        );
+        r.register(
+            "held_late_seconds",
+            "How long after its time a tier was released",
+            self.late_seconds.clone(),
+        );
+        r.register(
+            "stored_deposits",
+            "Deposits that wait to be released",
+            self.stored_deposits.clone(),
         );
         r.register(
             "wake_ups",
@@ -190,11 +215,22 @@ impl Metrics {
             .inc();
     }
 
+    /// A tier was released into so many mailboxes.
+    pub(crate) fn released(&self, envelopes: usize) {
+        self.released.inc();
+        self.accepted(envelopes);
+    }
+
+    pub(crate) fn released_late(&self, late: Duration) {
+        self.late_seconds.observe(late.as_secs_f64());
+    }
+
     pub(crate) fn stored(&self, usage: &Usage) {
         self.stored_envelopes.set(signed(usage.envelopes));
         self.stored_contents.set(signed(usage.contents));
         self.stored_content_bytes.set(signed(usage.content_bytes));
         self.pending_enrollments.set(signed(usage.enrollments));
+        self.stored_deposits.set(signed(usage.deposits));
     }
 }
 

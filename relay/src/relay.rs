@@ -18,6 +18,7 @@ use crate::{
     config::Config,
     connect::{self, Terms},
     error::OpenError,
+    held::{self, Timer},
     local::LocalTransport,
     method::Method,
     metrics::Metrics,
@@ -50,6 +51,8 @@ pub(crate) struct Core {
     pub(crate) meter: Meter,
     pub(crate) metrics: Metrics,
     pub(crate) waker: Option<Arc<Waker>>,
+    /// When something held is due.
+    pub(crate) timer: Arc<Timer>,
     /// Ends every wait.
     pub(crate) closing: CancellationToken,
     /// What was begun beside the calls does not outlive a relay that is dropped unclosed.
@@ -91,10 +94,12 @@ impl Relay {
             organizations,
             metrics,
             waker,
+            timer: Arc::default(),
             _ends: closing.clone().drop_guard(),
             closing,
         });
         let tasks = TaskTracker::new();
+        runtime.spawn(held::run(Arc::downgrade(&core), core.closing.clone()));
         runtime.spawn(sweep::run(Arc::downgrade(&core), core.closing.clone()));
         Ok(Self {
             core,
@@ -231,6 +236,15 @@ impl Relay {
         let core = Arc::clone(&self.core);
         let swept = self.runtime.spawn(async move { sweep::sweep(&core).await });
         swept.await.unwrap_or(Err(StorageError::Closed))
+    }
+
+    /// Releases what is held and due now. An open relay does so by itself, within a second of its time.
+    pub async fn release_due(&self) -> Result<(), StorageError> {
+        let core = Arc::clone(&self.core);
+        let released = self
+            .runtime
+            .spawn(async move { held::release_due(&core).await });
+        released.await.unwrap_or(Err(StorageError::Closed))
     }
 
     /// Answers every waiting poll now and refuses new calls with `WL-RELAY-UNAVAILABLE`.

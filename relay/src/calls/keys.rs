@@ -57,21 +57,11 @@ impl Core {
         request: &v1::ClaimKeysRequest,
     ) -> Result<v1::ClaimKeysResponse, Refusal> {
         let limit = self.config.limits.claims;
-        if request.device_ids.len() > limit {
+        if request.device_ids.len() + request.hold_device_ids.len() > limit {
             return Err(too_large(limit));
         }
-        let mut seen = HashSet::with_capacity(request.device_ids.len());
-        let mut targets = Vec::with_capacity(request.device_ids.len());
-        for id in &request.device_ids {
-            let target = DeviceId::from_slice(id).map_err(|_| malformed())?;
-            if !seen.insert(target) {
-                return Err(malformed());
-            }
-            // Nobody seals for a device that may not call.
-            if session.directory.device(&target).is_some_and(|d| d.active) {
-                targets.push(target);
-            }
-        }
+        let targets = check_targets(session, &request.device_ids)?;
+        let hold_targets = check_targets(session, &request.hold_device_ids)?;
         let claim = KeyClaim {
             claimer: session.device()?,
             targets,
@@ -83,14 +73,38 @@ impl Core {
             .claim_keys(session.org.key, claim)
             .await
             .map_err(stored)?;
+        let hold = self.storage.hold_keys(session.org.key, hold_targets);
+        let hold = hold.await.map_err(stored)?;
         for key in &keys {
             self.metrics.claimed(key.fallback);
         }
         Ok(v1::ClaimKeysResponse {
             keys: keys.into_iter().map(claimed).collect(),
-            hold_keys: Vec::new(),
+            hold_keys: hold
+                .into_iter()
+                .map(|(device, key)| v1::HoldKey {
+                    device_id: device.to_vec(),
+                    key: Some(signed(key)),
+                })
+                .collect(),
         })
     }
+}
+
+/// The devices that a claim names, without those that may not call: nobody seals for them.
+fn check_targets(session: &Session, ids: &[Vec<u8>]) -> Result<Vec<DeviceId>, Refusal> {
+    let mut seen = HashSet::with_capacity(ids.len());
+    let mut targets = Vec::with_capacity(ids.len());
+    for id in ids {
+        let target = DeviceId::from_slice(id).map_err(|_| malformed())?;
+        if !seen.insert(target) {
+            return Err(malformed());
+        }
+        if session.directory.device(&target).is_some_and(|d| d.active) {
+            targets.push(target);
+        }
+    }
+    Ok(targets)
 }
 
 /// Checks that the device signed every key for its use, and answers them in this order: one-time keys,
@@ -158,11 +172,15 @@ fn refused(error: PrekeyError) -> Refusal {
 fn claimed(claimed: ClaimedPrekey) -> v1::ClaimedKey {
     v1::ClaimedKey {
         device_id: claimed.device.to_vec(),
-        key: Some(v1::SignedKey {
-            key: claimed.key.key.to_vec(),
-            signature: claimed.key.signature.to_vec(),
-            created_at_ms: claimed.key.created_at.as_millis(),
-        }),
+        key: Some(signed(claimed.key)),
         fallback: claimed.fallback,
+    }
+}
+
+fn signed(key: StoredKey) -> v1::SignedKey {
+    v1::SignedKey {
+        key: key.key.to_vec(),
+        signature: key.signature.to_vec(),
+        created_at_ms: key.created_at.as_millis(),
     }
 }

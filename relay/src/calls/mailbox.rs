@@ -162,21 +162,22 @@ fn encode(page: MailboxPage, directory: &Directory) -> v1::ReceiveResponse {
 }
 
 fn encode_envelope(stored: StoredEnvelope, owner: Option<&UserId>) -> v1::Envelope {
+    let key = v1::SealedKey {
+        device_id: stored.delivery.device.to_vec(),
+        suite: stored.delivery.suite.into(),
+        olm_type: stored.delivery.olm_type,
+        ciphertext: stored.delivery.ciphertext,
+        kem: Vec::new(),
+    };
     v1::Envelope {
         sequence: stored.sequence,
         envelope_id: stored.envelope.to_vec(),
         sender_device: stored.sender.to_vec(),
         accepted_at_ms: stored.accepted_at.as_millis(),
-        key: Some(v1::SealedKey {
-            device_id: stored.delivery.device.to_vec(),
-            suite: stored.delivery.suite.into(),
-            olm_type: stored.delivery.olm_type,
-            ciphertext: stored.delivery.ciphertext,
-            kem: Vec::new(),
-        }),
+        key: stored.notice.is_none().then_some(key),
         content: stored.content,
         sender_user_id: owner.map(ToString::to_string).unwrap_or_default(),
-        notice: None,
+        notice: stored.notice,
     }
 }
 

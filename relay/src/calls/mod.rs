@@ -5,6 +5,7 @@
 
 mod directory;
 mod enroll;
+mod held;
 mod keys;
 mod mailbox;
 pub(crate) mod publish;
@@ -39,6 +40,8 @@ pub(crate) enum Call {
     Acknowledge(v1::AcknowledgeRequest),
     Withdraw(v1::WithdrawRequest),
     Checkpoint(v1::CheckpointRequest),
+    Cancel(v1::CancelRequest),
+    Advance(v1::AdvanceRequest),
     RegisterPush(v1::RegisterPushRequest),
 }
 
@@ -62,6 +65,8 @@ impl Call {
             Method::Acknowledge => Self::Acknowledge(decode(body)?),
             Method::Withdraw => Self::Withdraw(decode(body)?),
             Method::Checkpoint => Self::Checkpoint(decode(body)?),
+            Method::Cancel => Self::Cancel(decode(body)?),
+            Method::Advance => Self::Advance(decode(body)?),
             Method::RegisterPush => Self::RegisterPush(decode(body)?),
         })
     }
@@ -69,16 +74,21 @@ impl Call {
     /// How many devices it names.
     fn devices(&self) -> usize {
         match self {
-            Self::ClaimKeys(claim) => claim.device_ids.len(),
-            Self::Send(send) => send.submissions.iter().map(|s| s.keys.len()).sum(),
+            Self::ClaimKeys(claim) => claim.device_ids.len() + claim.hold_device_ids.len(),
+            Self::Send(send) => {
+                let own = send.submissions.iter().map(|s| s.keys.len());
+                own.sum::<usize>() + tiers(send).map(|tier| tier.keys.len()).sum::<usize>()
+            }
+            Self::Cancel(call) => call.acknowledgement.as_ref().map_or(0, |s| s.keys.len()),
+            Self::Advance(call) => call.acknowledgement.as_ref().map_or(0, |s| s.keys.len()),
             _ => 0,
         }
     }
 
-    /// How many submissions it carries.
+    /// How many submissions it carries, now or for later.
     fn submissions(&self) -> usize {
         match self {
-            Self::Send(send) => send.submissions.len(),
+            Self::Send(send) => send.submissions.len() + tiers(send).count(),
             _ => 0,
         }
     }
@@ -104,6 +114,8 @@ impl Core {
             | Method::Acknowledge
             | Method::Withdraw
             | Method::Checkpoint
+            | Method::Cancel
+            | Method::Advance
             | Method::RegisterPush => drop(session.device()?),
         }
         let call = Call::decode(method, body)?;
@@ -133,9 +145,17 @@ impl Core {
             Call::Acknowledge(request) => encode(self.acknowledge(session, &request).await),
             Call::Withdraw(request) => encode(self.withdraw(session, &request).await),
             Call::Checkpoint(request) => encode(self.checkpoint(session, &request).await),
+            Call::Cancel(request) => encode(self.cancel(session, request).await),
+            Call::Advance(request) => encode(self.advance(session, request).await),
             Call::RegisterPush(request) => encode(self.register_push(session, &request).await),
         }
     }
+}
+
+/// All that is held of what is sent.
+fn tiers(send: &v1::SendRequest) -> impl Iterator<Item = &v1::HeldTier> {
+    let deposits = send.submissions.iter().filter_map(|s| s.deposit.as_ref());
+    deposits.flat_map(|deposit| &deposit.tiers)
 }
 
 /// A head may have come while a call waited: a device that it revokes gets nothing more.

@@ -1,13 +1,17 @@
 //! `Send`: everything about a submission is checked here; storing it is one transaction.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
-use wardline_org::{Caller, DeviceId, EnvelopeId, Hash, Refusal, RelayCode};
-use wardline_proto::v1::{self, RefusalReason, Suite, WakeClass};
+use wardline_org::{DeviceId, EnvelopeId, Hash, Refusal, RelayCode, Timestamp};
+use wardline_proto::{
+    Message as _,
+    v1::{self, RefusalReason, Suite, WakeClass},
+};
 
 use crate::{
     auth::Session,
     directory::Directory,
+    organization::Organization,
     relay::{Core, malformed, stored, too_large},
     storage::{Delivery, NewSubmission, Refused, SendAnswer, SendBatch, SendOutcome},
 };
@@ -23,44 +27,63 @@ impl Core {
             return Err(too_large(limit));
         }
         let sender = session.device()?;
+        let now = self.clock.now();
         let loudest = loudest(&session.directory, &sender);
         let classes: Vec<_> = request
             .submissions
             .iter()
-            .map(|submission| wake_class(submission).min(loudest))
+            .map(|submission| wake_class(submission.wake).min(loudest))
             .collect();
         let submissions = request
             .submissions
             .into_iter()
-            .map(|submission| self.check_submission(&session.directory, submission))
+            .map(|submission| self.check_submission(&session.directory, submission, loudest, now))
             .collect::<Result<Vec<_>, _>>()?;
-        let names: HashSet<_> = submissions.iter().map(|s| s.envelope).collect();
-        if names.len() != submissions.len() {
-            return Err(malformed());
+        let mut names = HashSet::new();
+        let mut due = Vec::new();
+        for submission in &submissions {
+            let tiers = submission.deposit.iter().flat_map(|d| &d.tiers);
+            let held = tiers.clone().map(|tier| tier.envelope);
+            for name in held.chain([submission.envelope]) {
+                if !names.insert(name) {
+                    return Err(malformed());
+                }
+            }
+            due.push(
+                tiers
+                    .map(|tier| (now + tier.wait).max(tier.not_before))
+                    .next(),
+            );
         }
-        let recipients: Vec<Recipients> = submissions
+        let recipients: Vec<Vec<DeviceId>> = submissions
             .iter()
-            .zip(classes)
-            .map(|(submission, class)| Recipients {
-                devices: submission.deliveries.iter().map(|d| d.device).collect(),
-                class,
-            })
+            .map(|submission| submission.deliveries.iter().map(|d| d.device).collect())
             .collect();
 
         let batch = SendBatch {
             sender,
             checkpoint: request.checkpoint,
-            at: self.clock.now(),
+            at: now,
             submissions,
             mailbox: self.config.limits.mailbox,
+            deposits: self.config.limits.deposits,
         };
         let answer = self.storage.send(session.org.key, batch);
         let outcomes = match answer.await.map_err(stored)? {
             SendAnswer::Accepted(outcomes) => outcomes,
             SendAnswer::Conflict(_) => return Err(Refusal::new(RelayCode::Conflict)),
+            SendAnswer::TooManyDeposits => {
+                return Err(Refusal::new(RelayCode::Quota)
+                    .with_limit(self.config.limits.deposits.into())
+                    .with_retry_after(WAITING));
+            }
         };
-        for (outcome, recipients) in outcomes.iter().zip(&recipients) {
-            self.tell(session, outcome, recipients);
+        for due in due.into_iter().flatten() {
+            self.timer.add(due);
+        }
+        for ((outcome, recipients), class) in outcomes.iter().zip(recipients).zip(classes) {
+            let org = &session.org;
+            self.tell(org, &session.directory, sender, outcome, recipients, class);
         }
         Ok(v1::SendResponse {
             outcomes: outcomes.into_iter().map(encode).collect(),
@@ -69,7 +92,15 @@ impl Core {
     }
 
     /// Wakes who waits for a submission that has just been stored, and who sleeps.
-    fn tell(&self, session: &Session, outcome: &SendOutcome, recipients: &Recipients) {
+    pub(super) fn tell(
+        &self,
+        org: &Organization,
+        directory: &Directory,
+        sender: DeviceId,
+        outcome: &SendOutcome,
+        recipients: Vec<DeviceId>,
+        class: WakeClass,
+    ) {
         if !outcome.fresh {
             return;
         }
@@ -80,31 +111,33 @@ impl Core {
                 missed.insert(refused.device);
             }
         }
-        let devices = &recipients.devices;
         self.metrics
-            .accepted(devices.len().saturating_sub(missed.len()));
-        for device in devices {
-            let polls = session.org.polls.wake(*device);
-            if let Some(waker) = &self.waker
-                && !missed.contains(device)
-            {
-                let class = recipients.class_for(device, session);
-                waker.wake((session.org.key, *device), class, polls);
+            .accepted(recipients.len().saturating_sub(missed.len()));
+        for device in recipients {
+            if missed.contains(&device) {
+                org.polls.wake(device);
+            } else {
+                self.wake(org, device, directory.class_for(&sender, &device, class));
             }
         }
     }
 
-    fn check_submission(
+    /// Reads a submission; what it holds for later is woken for at most as loudly as `loudest`.
+    pub(super) fn check_submission(
         &self,
         directory: &Directory,
         submission: v1::Submission,
+        loudest: WakeClass,
+        now: Timestamp,
     ) -> Result<NewSubmission, Refusal> {
         let limits = &self.config.limits;
         let envelope = EnvelopeId::from_slice(&submission.envelope_id).map_err(|_| malformed())?;
         if submission.content.len() > limits.content_bytes {
             return Err(too_large(limits.content_bytes));
         }
-        if submission.keys.is_empty() {
+        // Without recipients it is for later, all of it.
+        let later = submission.deposit.is_some() && submission.content.is_empty();
+        if submission.keys.is_empty() && !later {
             return Err(malformed());
         }
         if submission.keys.len() > limits.recipients {
@@ -116,7 +149,7 @@ impl Core {
         let mut deliveries = Vec::with_capacity(submission.keys.len());
         let mut refused = Vec::new();
         for key in submission.keys {
-            let delivery = check_key(key, limits.sealed_key_bytes)?;
+            let delivery = check_key(key, Sealing::Now, limits.sealed_key_bytes)?;
             let device = delivery.device;
             if !seen.insert(device) {
                 return Err(malformed());
@@ -134,35 +167,25 @@ impl Core {
                 }),
             }
         }
+        let deposit = submission.deposit;
+        if let Some(deposit) = &deposit {
+            digest.add_deposit(deposit);
+        }
+        let deposit = deposit.map(|deposit| self.check_deposit(deposit, loudest, now));
         Ok(NewSubmission {
             envelope,
             digest: digest.finish(),
             content: submission.content,
             deliveries,
             refused,
+            deposit: deposit.transpose()?,
         })
-    }
-}
-
-/// For whom a submission is, and how they are woken for it.
-struct Recipients {
-    devices: Vec<DeviceId>,
-    class: WakeClass,
-}
-
-impl Recipients {
-    /// Nobody is told of what they wrote themselves on another device.
-    fn class_for(&self, device: &DeviceId, session: &Session) -> WakeClass {
-        let person = |device| session.directory.device(device).map(|listed| &listed.user);
-        let own =
-            matches!(session.caller, Caller::Device(sender) if person(&sender) == person(device));
-        if own { WakeClass::Silent } else { self.class }
     }
 }
 
 /// What a message says of itself is sealed, so that a changed app might call everything Stat: only whom the
 /// policy allows Stat messages rings critically.
-fn loudest(directory: &Directory, sender: &DeviceId) -> WakeClass {
+pub(super) fn loudest(directory: &Directory, sender: &DeviceId) -> WakeClass {
     if directory.allows_stat(sender) {
         WakeClass::Critical
     } else {
@@ -171,19 +194,36 @@ fn loudest(directory: &Directory, sender: &DeviceId) -> WakeClass {
 }
 
 /// A class of a later version tells a person rather than nobody.
-fn wake_class(submission: &v1::Submission) -> WakeClass {
-    WakeClass::try_from(submission.wake).unwrap_or(WakeClass::Alert)
+pub(super) fn wake_class(class: i32) -> WakeClass {
+    WakeClass::try_from(class).unwrap_or(WakeClass::Alert)
 }
 
-fn check_key(key: v1::SealedKey, limit: usize) -> Result<Delivery, Refusal> {
+/// When a key is opened, and so how it is sealed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sealing {
+    /// In a session of now.
+    Now,
+    /// When sessions will have moved on.
+    Held,
+}
+
+pub(super) fn check_key(
+    key: v1::SealedKey,
+    sealing: Sealing,
+    limit: usize,
+) -> Result<Delivery, Refusal> {
     let suite = Suite::try_from(key.suite).unwrap_or_default();
-    if suite != Suite::OlmV2 || !key.kem.is_empty() {
+    let (expected, most, least) = match sealing {
+        Sealing::Now => (Suite::OlmV2, 1, 1),
+        Sealing::Held => (Suite::HpkeHold, 0, ENCAPSULATED + 1),
+    };
+    if suite != expected || !key.kem.is_empty() {
         return Err(Refusal::new(RelayCode::Unsupported));
     }
     if key.ciphertext.len() > limit {
         return Err(too_large(limit));
     }
-    if key.olm_type > 1 || key.ciphertext.is_empty() {
+    if key.olm_type > most || key.ciphertext.len() < least {
         return Err(malformed());
     }
     Ok(Delivery {
@@ -214,12 +254,17 @@ impl Digest {
             .extend_from_slice(Hash::of(&delivery.ciphertext).as_bytes());
     }
 
+    fn add_deposit(&mut self, deposit: &v1::Deposit) {
+        let hash = Hash::of(&deposit.encode_to_vec());
+        self.0.extend_from_slice(hash.as_bytes());
+    }
+
     fn finish(self) -> Hash {
         Hash::tagged("relay-submission", &[&self.0])
     }
 }
 
-fn encode(outcome: SendOutcome) -> v1::SubmissionOutcome {
+pub(super) fn encode(outcome: SendOutcome) -> v1::SubmissionOutcome {
     v1::SubmissionOutcome {
         envelope_id: outcome.envelope.to_vec(),
         refused: outcome
@@ -233,3 +278,8 @@ fn encode(outcome: SendOutcome) -> v1::SubmissionOutcome {
         accepted_at_ms: outcome.accepted_at.as_millis(),
     }
 }
+
+/// The encapsulated key that what is sealed to a hold key begins with.
+const ENCAPSULATED: usize = 32;
+/// What waits does not end sooner.
+const WAITING: Duration = Duration::from_secs(60);

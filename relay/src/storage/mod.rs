@@ -1,7 +1,7 @@
 //! What the relay keeps, behind one trait.
 //!
 //! [`Storage`] is the whole of the relay's durable state: mailboxes, prekeys, the directory and its log,
-//! push registrations, pending enrollments, used tickets and calls. Every method is one transaction: when it answers, all of
+//! held envelopes, push registrations, pending enrollments, used tickets and calls. Every method is one transaction: when it answers, all of
 //! it is on disk; when it fails, none of it is. [`SqliteStorage`](crate::SqliteStorage) is the embedded
 //! implementation; the suite in `conformance` (a feature) is what any other one has to pass.
 //!
@@ -10,15 +10,16 @@
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+mod held;
 pub(crate) mod sqlite;
 mod types;
 
 use std::fmt;
 
 use async_trait::async_trait;
-use wardline_org::{DeviceId, EnvelopeId, OrgId, push::PushRegistration};
+use wardline_org::{DeviceId, EnvelopeId, OrgId, Timestamp, push::PushRegistration};
 
-pub use self::types::*;
+pub use self::{held::*, types::*};
 
 /// The relay's durable state. All ids are scoped by the organization ([`OrgKey`]).
 #[async_trait]
@@ -92,11 +93,52 @@ pub trait Storage: Send + Sync + fmt::Debug + 'static {
         claim: KeyClaim,
     ) -> Result<Vec<ClaimedPrekey>, StorageError>;
 
-    /// Puts every submission into every mailbox, or, on a conflict, none of anything.
+    /// The hold keys of these devices; those without one are left out. None is used up.
+    async fn hold_keys(
+        &self,
+        org: OrgKey,
+        devices: Vec<DeviceId>,
+    ) -> Result<Vec<(DeviceId, StoredKey)>, StorageError>;
+
+    /// Puts every submission into every mailbox and keeps its deposit, or, on a conflict, none of anything.
     ///
     /// A submission the sender made before (same envelope id, same digest) changes nothing and has its
     /// first outcome again, whatever became of the mailboxes meanwhile.
     async fn send(&self, org: OrgKey, batch: SendBatch) -> Result<SendAnswer, StorageError>;
+
+    /// Tiers that are due at `now`, the longest due first, at most `max`.
+    async fn held_due(
+        &self,
+        org: OrgKey,
+        now: Timestamp,
+        max: u32,
+    ) -> Result<Vec<HeldTier>, StorageError>;
+
+    /// When the next tier is due.
+    async fn next_due(&self, org: OrgKey) -> Result<Option<Timestamp>, StorageError>;
+
+    /// Releases tiers, each once: puts its envelopes into mailboxes, tells whom it is to tell and the sender, and counts
+    /// the time of the next tier from now. `None` for a tier that is not the next one of its deposit (any more).
+    async fn release(
+        &self,
+        org: OrgKey,
+        batch: ReleaseBatch,
+    ) -> Result<Vec<Option<Released>>, StorageError>;
+
+    /// What is known of a deposit.
+    async fn deposit(
+        &self,
+        org: OrgKey,
+        held: HeldRef,
+    ) -> Result<Option<StoredDeposit>, StorageError>;
+
+    /// Takes an answer, and stops or advances with it what is held; both or nothing. One that was taken before
+    /// has its first outcome again. An answer that comes too late is taken, and does nothing else.
+    async fn answer_held(
+        &self,
+        org: OrgKey,
+        answer: HeldAnswer,
+    ) -> Result<HeldOutcome, StorageError>;
 
     /// What waits in a mailbox, in order of arrival. What it answers counts as handed out from then on.
     async fn receive(&self, org: OrgKey, query: ReceiveQuery) -> Result<MailboxPage, StorageError>;

@@ -3,6 +3,8 @@
 use wardline_org::{DeviceId, EnvelopeId, Hash, Timestamp, push::PushRegistration};
 use wardline_proto::{Bytes, v1};
 
+use super::NewDeposit;
+
 /// An organization, as one storage numbers it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OrgKey(i64);
@@ -213,6 +215,8 @@ pub struct SendBatch {
     pub submissions: Vec<NewSubmission>,
     /// How much a mailbox holds.
     pub mailbox: MailboxLimits,
+    /// Most deposits of one sender that wait.
+    pub deposits: u32,
 }
 
 /// One content for many devices.
@@ -228,6 +232,8 @@ pub struct NewSubmission {
     pub deliveries: Vec<Delivery>,
     /// Devices that were refused already.
     pub refused: Vec<Refused>,
+    /// What is given to others later.
+    pub deposit: Option<NewDeposit>,
 }
 
 /// What one device needs to open the content.
@@ -285,8 +291,10 @@ pub struct Refused {
 pub enum SendAnswer {
     /// In the order of the submissions.
     Accepted(Vec<SendOutcome>),
-    /// The sender used this envelope id for other bytes: nothing was stored.
+    /// The sender used this envelope id, or the id of this one's deposit, for other bytes: nothing was stored.
     Conflict(EnvelopeId),
+    /// More deposits of the sender would wait than may: nothing was stored.
+    TooManyDeposits,
 }
 
 /// What became of one submission.
@@ -347,10 +355,12 @@ pub struct StoredEnvelope {
     pub sender: DeviceId,
     /// When.
     pub accepted_at: Timestamp,
-    /// The sealed key and how it is sealed.
+    /// The sealed key and how it is sealed; nothing in a notice.
     pub delivery: Delivery,
     /// The shared content; may be empty.
     pub content: Bytes,
+    /// The relay's own word of a deposit of the sender.
+    pub notice: Option<v1::envelope::Notice>,
 }
 
 /// A device has these envelopes on its own disk.
@@ -391,7 +401,7 @@ pub struct CallMark {
 pub struct Cutoffs {
     /// Now: remembered calls and tickets that ended before are forgotten.
     pub now: Timestamp,
-    /// Submissions accepted before this time are deleted from every mailbox.
+    /// Submissions accepted before this time are deleted from every mailbox, and deposits that ended before it.
     pub submissions: Timestamp,
     /// Enrollments that wait since before this time are dropped.
     pub enrollments: Timestamp,
@@ -421,4 +431,6 @@ pub struct Usage {
     pub content_bytes: u64,
     /// Enrollments that wait for an authority.
     pub enrollments: u64,
+    /// Deposits that wait.
+    pub deposits: u64,
 }

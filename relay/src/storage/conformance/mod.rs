@@ -21,6 +21,7 @@
 )]
 
 pub mod directory;
+pub mod held;
 pub mod keys;
 pub mod mailboxes;
 pub mod push;
@@ -107,6 +108,17 @@ macro_rules! storage_conformance {
             push::device_that_is_to_be_wiped_can_be_woken_until_its_receipt_comes,
             push::token_that_is_gone_is_forgotten_and_a_newer_one_is_kept,
             push::what_waits_is_counted_until_it_is_acknowledged,
+            held::what_is_held_and_what_was_released_survive_a_power_cut,
+            held::tier_is_released_once_by_many_at_the_same_time,
+            held::answer_and_what_it_stops_are_one,
+            held::answer_and_release_at_the_same_time_have_one_winner,
+            held::declined_tier_is_released_with_the_answer_once,
+            held::answer_without_room_stops_nothing,
+            held::answer_under_a_used_name_stops_nothing,
+            held::deposit_of_another_organization_is_another_one,
+            held::deposit_that_cannot_be_kept_stores_nothing,
+            held::content_is_kept_once_for_all_tiers_and_deleted_when_it_is_over,
+            held::deposit_is_deleted_after_its_end_and_not_while_it_waits,
         );
     };
     (@cases $shelf:expr; $($part:ident :: $case:ident),+ $(,)?) => {$(
@@ -160,6 +172,7 @@ pub(crate) fn submission(number: u16, content: &'static [u8], to: &[DeviceId]) -
             })
             .collect(),
         refused: Vec::new(),
+        deposit: None,
     }
 }
 
@@ -170,6 +183,7 @@ pub(crate) fn batch(sender: DeviceId, submissions: Vec<NewSubmission>) -> SendBa
         at: NOW,
         submissions,
         mailbox: ROOMY,
+        deposits: 10,
     }
 }
 

@@ -167,7 +167,7 @@ pub async fn full_mailbox_refuses_one_device_and_serves_the_others(shelf: &impl 
         batch.mailbox.envelopes = 2;
         match storage.send(org, batch).await.unwrap() {
             SendAnswer::Accepted(answer) => outcomes.extend(answer),
-            SendAnswer::Conflict(_) => panic!("conflict"),
+            other => panic!("{other:?}"),
         }
     }
     let full = Refused {
@@ -222,7 +222,7 @@ pub async fn one_sender_fills_its_share_and_leaves_the_rest_to_others(shelf: &im
             async move {
                 match storage.send(org, batch).await.unwrap() {
                     SendAnswer::Accepted(outcomes) => !outcomes[0].refused.is_empty(),
-                    SendAnswer::Conflict(_) => panic!("conflict"),
+                    other => panic!("{other:?}"),
                 }
             }
         };

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, params};
 use wardline_org::{Hash, Timestamp};
 
-use super::{mailbox, row};
+use super::{mailbox, release, row};
 use crate::storage::{CallMark, Cutoffs, Expired, OrgKey, StorageError, Usage};
 
 pub(super) fn remember(db: &Connection, org: OrgKey, call: CallMark) -> Result<bool, StorageError> {
@@ -37,6 +37,9 @@ pub(super) fn expire(db: &Connection, cutoffs: &Cutoffs) -> Result<Expired, Stor
         expired.envelopes += drop_submission(db, submission)?;
         expired.more = true;
     }
+    let (envelopes, more) = release::expire(db, cutoffs.submissions, cutoffs.max)?;
+    expired.envelopes += envelopes;
+    expired.more |= more;
     for (sql, limit) in [
         (
             "DELETE FROM calls WHERE (until, org, digest) IN
@@ -69,9 +72,11 @@ pub(super) fn expire(db: &Connection, cutoffs: &Cutoffs) -> Result<Expired, Stor
 
 pub(super) fn usage(db: &Connection) -> Result<Usage, StorageError> {
     let sql = "SELECT (SELECT count(*) FROM envelopes),
-                      (SELECT count(*) FROM contents),
-                      (SELECT coalesce(sum(length(bytes)), 0) FROM contents),
-                      (SELECT count(*) FROM enrollments)";
+                      (SELECT count(*) FROM contents) + (SELECT count(*) FROM held_contents),
+                      (SELECT coalesce(sum(length(bytes)), 0) FROM contents)
+                        + (SELECT coalesce(sum(length(bytes)), 0) FROM held_contents),
+                      (SELECT count(*) FROM enrollments),
+                      (SELECT count(*) FROM deposits WHERE due_at IS NOT NULL)";
     let mut statement = db.prepare_cached(sql)?;
     let mut rows = statement.query([])?;
     let row = rows.next()?.ok_or(StorageError::Damaged("usage"))?;
@@ -80,12 +85,15 @@ pub(super) fn usage(db: &Connection) -> Result<Usage, StorageError> {
         contents: row::count(row, 1)?,
         content_bytes: row::count(row, 2)?,
         enrollments: row::count(row, 3)?,
+        deposits: row::count(row, 4)?,
     })
 }
 
 fn old_submissions(db: &Connection, cutoffs: &Cutoffs) -> Result<Vec<i64>, StorageError> {
-    let mut statement =
-        db.prepare_cached("SELECT id FROM submissions WHERE accepted_at < ?1 LIMIT ?2")?;
+    let mut statement = db.prepare_cached(
+        // Those of a deposit go with it.
+        "SELECT id FROM submissions WHERE accepted_at < ?1 AND deposit IS NULL LIMIT ?2",
+    )?;
     let ids = statement.query_map(
         params![cutoffs.submissions.as_millis(), cutoffs.max],
         |row| row.get(0),
@@ -94,7 +102,7 @@ fn old_submissions(db: &Connection, cutoffs: &Cutoffs) -> Result<Vec<i64>, Stora
 }
 
 /// Deletes a submission with its content and envelopes; answers how many envelopes nobody fetched.
-fn drop_submission(db: &Connection, submission: i64) -> Result<u64, StorageError> {
+pub(super) fn drop_submission(db: &Connection, submission: i64) -> Result<u64, StorageError> {
     let mut gone = Vec::new();
     {
         let mut statement = db

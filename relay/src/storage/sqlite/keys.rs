@@ -89,6 +89,23 @@ pub(super) fn claim(
     Ok(keys)
 }
 
+/// The hold keys of these devices.
+pub(super) fn hold(
+    db: &Connection,
+    org: OrgKey,
+    devices: &[DeviceId],
+) -> Result<Vec<(DeviceId, StoredKey)>, StorageError> {
+    let mut keys = Vec::with_capacity(devices.len());
+    for target in devices {
+        if let Some(device) = row::known_device(db, org, *target)?
+            && let Some(key) = standing(db, device, HOLD)?
+        {
+            keys.push((*target, key));
+        }
+    }
+    Ok(keys)
+}
+
 /// How many one-time keys of a device wait.
 pub(super) fn waiting(db: &Connection, device: i64) -> Result<u32, StorageError> {
     Ok(db

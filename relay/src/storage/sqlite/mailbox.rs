@@ -4,9 +4,12 @@ use std::collections::HashSet;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 use wardline_org::{DeviceId, EnvelopeId, Timestamp};
-use wardline_proto::v1::Suite;
+use wardline_proto::{
+    Message as _,
+    v1::{self, Suite},
+};
 
-use super::{keys, row};
+use super::{keys, release, row};
 use crate::storage::{
     Acknowledgement, Delivery, Epoch, MailboxPage, OrgKey, ReceiveQuery, StorageError,
     StoredEnvelope,
@@ -145,7 +148,7 @@ pub(super) fn withdraw(
     {
         let mut statement = db.prepare_cached(
             "SELECT e.id, e.device, e.size, d.device FROM envelopes e JOIN devices d ON d.id = e.device
-             WHERE e.submission = ?1 AND e.sequence > d.handed_out",
+             WHERE e.submission = ?1 AND e.sequence > d.handed_out AND e.notice IS NULL",
         )?;
         let mut rows = statement.query([submission])?;
         while let Some(row) = rows.next()? {
@@ -207,7 +210,13 @@ pub(super) fn drop_content(db: &Connection, submission: i64) -> Result<(), Stora
          AND NOT EXISTS (SELECT 1 FROM envelopes WHERE submission = ?1)",
     )?
     .execute([submission])?;
-    Ok(())
+    let deposit: Option<i64> = db
+        .prepare_cached("SELECT deposit FROM submissions WHERE id = ?1")?
+        .query_row([submission], |row| row.get(0))?;
+    match deposit {
+        Some(deposit) => release::drop_content(db, deposit),
+        None => Ok(()),
+    }
 }
 
 /// Takes deleted envelopes off a mailbox's account.
@@ -260,10 +269,13 @@ impl Mailbox {
         };
         let mut statement = db.prepare_cached(
             "SELECT e.sequence, s.envelope, s.sender, s.accepted_at,
-                    e.suite, e.olm_type, e.ciphertext, c.bytes, e.size
+                    e.suite, e.olm_type, e.ciphertext,
+                    CASE WHEN e.notice IS NULL THEN coalesce(c.bytes, h.bytes) END,
+                    e.size, e.notice
              FROM envelopes e
              JOIN submissions s ON s.id = e.submission
              LEFT JOIN contents c ON c.submission = e.submission
+             LEFT JOIN held_contents h ON h.deposit = s.deposit
              WHERE e.device = ?1 AND e.sequence > ?2 AND s.accepted_at >= ?3
              ORDER BY e.sequence LIMIT ?4",
         )?;
@@ -297,6 +309,7 @@ impl Mailbox {
                     ciphertext: row::bytes(row, 6)?,
                 },
                 content: row::bytes(row, 7)?,
+                notice: notice(&row::bytes(row, 9)?)?,
             });
         }
         Ok(MailboxPage {
@@ -306,6 +319,13 @@ impl Mailbox {
             one_time_keys: keys::waiting(db, self.id)?,
         })
     }
+}
+
+fn notice(bytes: &[u8]) -> Result<Option<v1::envelope::Notice>, StorageError> {
+    let read = v1::Envelope::decode(bytes);
+    Ok(read
+        .map_err(|_| StorageError::Damaged("envelopes.notice"))?
+        .notice)
 }
 
 /// Drops from a page what was withdrawn, acknowledged or expired since it was read.

@@ -6,9 +6,12 @@
 
 mod directory;
 mod expiry;
+mod held;
 mod keys;
 mod mailbox;
 mod push;
+mod put;
+mod release;
 mod row;
 mod schema;
 mod send;
@@ -24,14 +27,15 @@ use std::{
 use async_trait::async_trait;
 use fail::fail_point;
 use rusqlite::{Connection, OpenFlags};
-use wardline_org::{DeviceId, EnvelopeId, OrgId, push::PushRegistration};
+use wardline_org::{DeviceId, EnvelopeId, OrgId, Timestamp, push::PushRegistration};
 use wardline_sqlite::{NoCompanion, Readers, Writer};
 
 use super::{
-    Acknowledgement, CallMark, ClaimedPrekey, Cutoffs, EnrollOutcome, Expired, KeyClaim, KeyUpload,
-    MailboxPage, NewEnrollment, NewWipe, OrgKey, PendingEnrollment, Publication, PushTarget,
-    ReceiveQuery, SendAnswer, SendBatch, Storage, StorageError, StoredDirectory, StoredWipe,
-    UploadOutcome, Usage, WipeConfirmation,
+    Acknowledgement, CallMark, ClaimedPrekey, Cutoffs, EnrollOutcome, Expired, HeldAnswer,
+    HeldOutcome, HeldRef, HeldTier, KeyClaim, KeyUpload, MailboxPage, NewEnrollment, NewWipe,
+    OrgKey, PendingEnrollment, Publication, PushTarget, ReceiveQuery, ReleaseBatch, Released,
+    SendAnswer, SendBatch, Storage, StorageError, StoredDeposit, StoredDirectory, StoredKey,
+    StoredWipe, UploadOutcome, Usage, WipeConfirmation,
 };
 
 /// A relay's state in one folder on this machine.
@@ -233,6 +237,14 @@ impl Storage for SqliteStorage {
         keys
     }
 
+    async fn hold_keys(
+        &self,
+        org: OrgKey,
+        devices: Vec<DeviceId>,
+    ) -> Result<Vec<(DeviceId, StoredKey)>, StorageError> {
+        self.read(move |db| keys::hold(db, org, &devices)).await
+    }
+
     async fn send(&self, org: OrgKey, batch: SendBatch) -> Result<SendAnswer, StorageError> {
         let answer = self
             .write(move |db| {
@@ -243,6 +255,60 @@ impl Storage for SqliteStorage {
             .await;
         fail_point!("relay::send::after_commit");
         answer
+    }
+
+    async fn held_due(
+        &self,
+        org: OrgKey,
+        now: Timestamp,
+        max: u32,
+    ) -> Result<Vec<HeldTier>, StorageError> {
+        self.read(move |db| held::due_tiers(db, org, now, max))
+            .await
+    }
+
+    async fn next_due(&self, org: OrgKey) -> Result<Option<Timestamp>, StorageError> {
+        self.read(move |db| held::next_due(db, org)).await
+    }
+
+    async fn release(
+        &self,
+        org: OrgKey,
+        batch: ReleaseBatch,
+    ) -> Result<Vec<Option<Released>>, StorageError> {
+        let released = self
+            .write(move |db| {
+                let released = release::release(db, org, &batch)?;
+                fail_point!("relay::release::before_commit");
+                Ok(released)
+            })
+            .await;
+        fail_point!("relay::release::after_commit");
+        released
+    }
+
+    async fn deposit(
+        &self,
+        org: OrgKey,
+        held: HeldRef,
+    ) -> Result<Option<StoredDeposit>, StorageError> {
+        self.read(move |db| held::read(db, org, held)).await
+    }
+
+    async fn answer_held(
+        &self,
+        org: OrgKey,
+        answer: HeldAnswer,
+    ) -> Result<HeldOutcome, StorageError> {
+        let outcome = self
+            .write(move |db| {
+                let outcome = release::answer(db, org, &answer)?;
+                fail_point!("relay::answer_held::before_commit");
+                Ok(outcome)
+            })
+            .await;
+        fail_point!("relay::answer_held::after_commit");
+        outcome
     }
 
     async fn receive(&self, org: OrgKey, query: ReceiveQuery) -> Result<MailboxPage, StorageError> {

@@ -1,12 +1,16 @@
 //! One `Send`: many submissions over many mailboxes, in one transaction.
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, params};
 use wardline_org::{DeviceId, EnvelopeId, Hash, Timestamp};
 use wardline_proto::v1::RefusalReason;
 
-use super::{mailbox, row};
+use super::{
+    held, mailbox,
+    put::{Parcel, put},
+    row,
+};
 use crate::storage::{
-    Delivery, NewSubmission, OrgKey, Refused, SendAnswer, SendBatch, SendOutcome, StorageError,
+    NewSubmission, OrgKey, Refused, SendAnswer, SendBatch, SendOutcome, StorageError,
 };
 
 pub(super) fn send(
@@ -25,6 +29,13 @@ pub(super) fn send(
             found => earlier.push(found.map(|(_, outcome)| outcome)),
         }
     }
+    let fresh = || {
+        let pairs = batch.submissions.iter().zip(&earlier);
+        pairs.filter_map(|(submission, earlier)| earlier.is_none().then_some(submission))
+    };
+    if let Some(refusal) = held::check_room(db, org, batch, fresh())? {
+        return Ok(refusal);
+    }
     mailbox::checkpoint(db, org, batch.sender, batch.checkpoint)?;
     let outcomes = batch
         .submissions
@@ -38,7 +49,7 @@ pub(super) fn send(
     Ok(SendAnswer::Accepted(outcomes))
 }
 
-fn find(
+pub(super) fn find(
     db: &Connection,
     org: OrgKey,
     sender: DeviceId,
@@ -70,23 +81,20 @@ fn store(
     batch: &SendBatch,
     submission: &NewSubmission,
 ) -> Result<SendOutcome, StorageError> {
-    db.prepare_cached(
-        "INSERT INTO submissions (org, sender, envelope, digest, refused, accepted_at)
-         VALUES (?1, ?2, ?3, ?4, x'', ?5)",
-    )?
-    .execute(params![
-        org.row(),
-        batch.sender.as_bytes(),
-        submission.envelope.as_bytes(),
-        submission.digest.as_bytes(),
-        batch.at.as_millis()
-    ])?;
-    let id = db.last_insert_rowid();
+    let id = name(
+        db,
+        org,
+        batch.sender,
+        submission.envelope,
+        submission.digest,
+        batch.at,
+    )?;
 
     let mut refused = submission.refused.clone();
     let mut delivered = false;
     for delivery in &submission.deliveries {
-        if deliver(db, org, batch, submission, id, delivery)? {
+        let parcel = Parcel::sealed(batch.sender, id, delivery, submission.content.len());
+        if put(db, org, &batch.mailbox, &parcel)? {
             delivered = true;
         } else {
             refused.push(Refused {
@@ -98,6 +106,9 @@ fn store(
     if delivered && !submission.content.is_empty() {
         db.prepare_cached("INSERT INTO contents (submission, bytes) VALUES (?1, ?2)")?
             .execute(params![id, submission.content.as_ref()])?;
+    }
+    if let Some(deposit) = &submission.deposit {
+        held::keep(db, org, batch, submission, deposit)?;
     }
     if !refused.is_empty() {
         db.prepare_cached("UPDATE submissions SET refused = ?2 WHERE id = ?1")?
@@ -111,98 +122,27 @@ fn store(
     })
 }
 
-/// Puts one envelope into one mailbox; `false` when the mailbox is full.
-fn deliver(
+/// Takes an envelope id for a sender; answers its row.
+pub(super) fn name(
     db: &Connection,
     org: OrgKey,
-    batch: &SendBatch,
-    submission: &NewSubmission,
-    id: i64,
-    delivery: &Delivery,
-) -> Result<bool, StorageError> {
-    let size = row::length(&delivery.ciphertext).saturating_add(row::length(&submission.content));
-    if share_is_full(db, org, batch, delivery.device, size)? {
-        return Ok(false);
-    }
-    let place = || -> Result<Option<(i64, i64)>, StorageError> {
-        Ok(db
-            .prepare_cached(
-                "UPDATE devices SET
-                   last_sequence = last_sequence + 1,
-                   waiting = waiting + 1,
-                   waiting_bytes = waiting_bytes + ?3
-                 WHERE org = ?1 AND device = ?2 AND waiting < ?4 AND waiting_bytes + ?3 <= ?5
-                 RETURNING id, last_sequence",
-            )?
-            .query_row(
-                params![
-                    org.row(),
-                    delivery.device.as_bytes(),
-                    size,
-                    row::signed(batch.mailbox.envelopes),
-                    row::signed(batch.mailbox.bytes)
-                ],
-                |row| Ok((row.get(0)?, row.get(1)?)),
-            )
-            .optional()?)
-    };
-    let place = match place()? {
-        Some(place) => place,
-        None => {
-            if row::known_device(db, org, delivery.device)?.is_some() {
-                return Ok(false);
-            }
-            row::device(db, org, delivery.device)?;
-            match place()? {
-                Some(place) => place,
-                None => return Ok(false),
-            }
-        }
-    };
-    let (device, sequence) = place;
+    sender: DeviceId,
+    envelope: EnvelopeId,
+    digest: Hash,
+    at: Timestamp,
+) -> Result<i64, StorageError> {
     db.prepare_cached(
-        "INSERT INTO envelopes (device, sequence, submission, size, suite, olm_type, ciphertext)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO submissions (org, sender, envelope, digest, refused, accepted_at)
+         VALUES (?1, ?2, ?3, ?4, x'', ?5)",
     )?
     .execute(params![
-        device,
-        sequence,
-        id,
-        size,
-        i32::from(delivery.suite),
-        delivery.olm_type,
-        delivery.ciphertext.as_ref()
+        org.row(),
+        sender.as_bytes(),
+        envelope.as_bytes(),
+        digest.as_bytes(),
+        at.as_millis()
     ])?;
-    Ok(true)
-}
-
-/// Whether this sender has filled its share of a mailbox.
-fn share_is_full(
-    db: &Connection,
-    org: OrgKey,
-    batch: &SendBatch,
-    device: DeviceId,
-    size: i64,
-) -> Result<bool, StorageError> {
-    let limits = &batch.mailbox;
-    let taken: Option<bool> = db
-        .prepare_cached(
-            "SELECT waiting >= ?4 OR waiting_bytes + ?5 > ?6 FROM shares
-             WHERE device = (SELECT id FROM devices WHERE org = ?1 AND device = ?2) AND sender = ?3",
-        )?
-        .query_row(
-            params![
-                org.row(),
-                device.as_bytes(),
-                batch.sender.as_bytes(),
-                row::signed(limits.sender_envelopes()),
-                size,
-                row::signed(limits.sender_bytes())
-            ],
-            |row| row.get(0),
-        )
-        .optional()?;
-    Ok(taken.unwrap_or(false))
+    Ok(db.last_insert_rowid())
 }
 
 fn encode_refused(refused: &[Refused]) -> Vec<u8> {
