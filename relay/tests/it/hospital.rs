@@ -13,6 +13,7 @@ use wardline_org::{
     policy::{Policy, SignedPolicy},
     prekey::{PrekeyKind, sign_prekey},
     root::{Purpose, Root, SignedRoot},
+    team::RoleLine,
     tree::EntryTree,
 };
 use wardline_proto::v1;
@@ -196,13 +197,15 @@ impl Hospital {
     }
 
     pub(crate) fn entries(&self, people: &[Person]) -> Vec<Entry> {
+        let people = people.iter().cloned();
+        self.entries_of(people.map(EntryBody::Person))
+    }
+
+    fn entries_of(&self, bodies: impl IntoIterator<Item = EntryBody>) -> Vec<Entry> {
         let version = self.directory.version() + 1;
-        people
-            .iter()
-            .map(|person| {
-                let body = EntryBody::Person(person.clone());
-                Entry::new(&self.org, version, body).unwrap()
-            })
+        let bodies = bodies.into_iter();
+        bodies
+            .map(|body| Entry::new(&self.org, version, body).unwrap())
             .collect()
     }
 
@@ -227,7 +230,20 @@ impl Hospital {
         removed: &[EntryKey],
         now: Timestamp,
     ) -> v1::PublishHeadRequest {
-        let entries = self.entries(people);
+        self.request_entries(&self.entries(people), removed, now)
+    }
+
+    /// A good request that says who holds a role.
+    pub(crate) fn request_role(&self, role: RoleLine, now: Timestamp) -> v1::PublishHeadRequest {
+        self.request_entries(&self.entries_of([EntryBody::RoleLine(role)]), &[], now)
+    }
+
+    fn request_entries(
+        &self,
+        entries: &[Entry],
+        removed: &[EntryKey],
+        now: Timestamp,
+    ) -> v1::PublishHeadRequest {
         let leaves = entries.iter().map(|e| (e.key().clone(), e.hash()));
         let tree = self.directory.entries().with(leaves, removed);
         let first = self.directory.version() == 0;

@@ -14,6 +14,7 @@ mod enrollment;
 mod fuzz;
 mod garbage;
 mod gateway;
+mod held;
 mod hospital;
 mod http;
 mod keys;
