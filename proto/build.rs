@@ -27,6 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             "wardline.v1.Sealed",
             "wardline.v1.TextBody",
             "wardline.v1.Content",
+            "wardline.v1.AmendBody",
             "wardline.v1.SignedContent",
             "wardline.v1.PatientContext",
             "wardline.v1.EnrollRequest",

@@ -122,8 +122,8 @@ pub enum SendError {
     /// The policy lets only others send stat messages.
     #[error("the policy does not let this person send stat messages; lower the priority")]
     StatNotAllowed,
-    /// Somebody else wrote the message to be taken back.
-    #[error("a message is taken back by its author only; tell them")]
+    /// Somebody else wrote the message to be taken back or corrected.
+    #[error("a message is taken back or corrected by its author only; tell them")]
     NotYours,
     /// The policy's time for taking the message back is over, or it was taken back before.
     #[error("the message can no longer be taken back; correct it with a new one")]
@@ -140,6 +140,9 @@ pub enum SendError {
     /// The idempotency key is longer than 128 bytes.
     #[error("the idempotency key is longer than 128 bytes; use a shorter one")]
     IdempotencyKeyTooLong,
+    /// The policy's time for correcting the message is over, or it was taken back.
+    #[error("the message can no longer be corrected; write a new one")]
+    TooLateToAmend,
 }
 
 impl Error {
@@ -284,6 +287,7 @@ impl SendError {
             Self::OwnMessage => "WL-SEND-OWN-MESSAGE",
             Self::SenderRevoked => "WL-SEND-SENDER-REVOKED",
             Self::IdempotencyKeyTooLong => "WL-SEND-IDEMPOTENCY-KEY",
+            Self::TooLateToAmend => "WL-SEND-TOO-LATE-TO-AMEND",
         }
     }
 }

@@ -95,6 +95,7 @@ fn sends() -> impl Iterator<Item = SendError> {
         SendError::OwnMessage,
         SendError::SenderRevoked,
         SendError::IdempotencyKeyTooLong,
+        SendError::TooLateToAmend,
     ]
     .into_iter()
 }

@@ -38,6 +38,12 @@ impl MessageId {
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
+
+    /// When it was made, by its author's clock.
+    pub(crate) fn written_at(&self) -> Timestamp {
+        let [a, b, c, d, e, f, ..] = self.0;
+        Timestamp::from_millis(i64::from_be_bytes([0, 0, a, b, c, d, e, f]))
+    }
 }
 
 impl fmt::Display for MessageId {

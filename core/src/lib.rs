@@ -127,10 +127,10 @@ pub use engine::points::FAILPOINTS;
 pub use error::{Error, Recovery, SendError};
 pub use id::{ConversationId, IdError, MessageId, MessageRef};
 pub use message::{
-    Answer, Asked, Conversation, ConversationPage, Cursor, DeliveryState, DeviceDelivery,
+    Amended, Answer, Asked, Conversation, ConversationPage, Cursor, DeliveryState, DeviceDelivery,
     Direction, Draft, FailureCause, Message, NewestMessage, Notice, NoticeSender, OpenItems, Page,
     Patient, PatientIdentifier, PersonDelivery, Priority, Proof, RecallOutcome, Recalled,
-    StandingAnswer, Verdict,
+    StandingAnswer, Verdict, Version,
 };
 pub use store::StoreError;
 pub use wardline_org::push::{PushError, PushRegistration};

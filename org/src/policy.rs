@@ -61,6 +61,13 @@ pub struct Policy {
     /// policy from before there was this rule is written as it was.
     #[serde(default, skip_serializing_if = "LockScreen::is_least")]
     pub lock_screen: LockScreen,
+    /// For how long after sending a message may be corrected by its author; 0: never. What it said before stays
+    /// readable.
+    #[serde(
+        default = "default::amend_window_seconds",
+        skip_serializing_if = "default::is_amend_window"
+    )]
+    pub amend_window_seconds: u32,
     /// Rules of a later version.
     #[serde(flatten)]
     pub other: serde_json::Map<String, serde_json::Value>,
@@ -80,6 +87,7 @@ impl Policy {
             stat_patient_identifiers: 0,
             stat_roles: Vec::new(),
             lock_screen: LockScreen::default(),
+            amend_window_seconds: default::amend_window_seconds(),
             other: serde_json::Map::new(),
         }
     }
@@ -102,6 +110,11 @@ impl Policy {
     /// For how long after sending a message may be taken back.
     pub fn recall_window(&self) -> Duration {
         Duration::from_secs(self.recall_window_seconds.into())
+    }
+
+    /// For how long after sending a message may be corrected.
+    pub fn amend_window(&self) -> Duration {
+        Duration::from_secs(self.amend_window_seconds.into())
     }
 
     /// Whether somebody with these staff roles may send stat messages.
@@ -140,6 +153,12 @@ impl Policy {
         in_range(
             "recall_window_seconds",
             self.recall_window_seconds,
+            0,
+            30 * DAY,
+        )?;
+        in_range(
+            "amend_window_seconds",
+            self.amend_window_seconds,
             0,
             30 * DAY,
         )?;
@@ -306,6 +325,14 @@ mod default {
     // Rules that came later are left out where they say nothing new: the note of an older policy stays as it is.
     pub(super) fn is_recall_window(seconds: &u32) -> bool {
         *seconds == recall_window_seconds()
+    }
+
+    pub(super) fn amend_window_seconds() -> u32 {
+        7 * DAY
+    }
+
+    pub(super) fn is_amend_window(seconds: &u32) -> bool {
+        *seconds == amend_window_seconds()
     }
 
     pub(super) fn is_zero(number: &u32) -> bool {

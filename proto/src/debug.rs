@@ -24,5 +24,6 @@ opaque!(
     RegisterPushRequest,
     Sealed,
     SignedContent,
-    TextBody
+    TextBody,
+    AmendBody
 );

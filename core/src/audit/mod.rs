@@ -35,6 +35,8 @@ pub(crate) enum Action {
     MessageRecalled = 31,
     RecallRefused = 32,
     MessagePurged = 33,
+    MessageAmended = 70,
+    AmendmentRefused = 71,
 }
 
 /// Appends a record inside the caller's transaction.

@@ -7,15 +7,14 @@
 use std::{borrow::Cow, sync::Arc};
 
 use rusqlite::{Connection, OptionalExtension, params};
-use wardline_org::DeviceId;
 use wardline_proto::v1;
 
 use super::{Client, Unlocked, blocking};
 use crate::{
     engine::points::{Beside, Commit},
     error::Error,
-    id::{ConversationId, MessageId},
-    message::{content, rows},
+    id::{ConversationId, MessageRef},
+    message::{amend, content, rows},
     store::{StoreError, search::Document},
     vault::{BodyOpener, ReadingKeys, is_locked_form},
 };
@@ -172,13 +171,7 @@ fn arrivals(
     keys: &ReadingKeys,
     watermark: i64,
 ) -> Result<Arrivals, Error> {
-    let damaged = || StoreError::Damaged { what: "message" };
-    let mut statement = connection.prepare_cached(
-        "SELECT m.sequence, m.message_id, m.sender_device, m.sender_user, m.body, c.conversation_id,
-                m.shown
-         FROM message m JOIN conversation c ON c.id = m.conversation
-         WHERE m.sequence > ?1 AND length(m.body) > 0 ORDER BY m.sequence LIMIT ?2",
-    )?;
+    let mut statement = connection.prepare_cached(ARRIVED)?;
     let mut rows = statement.query(params![watermark, ARRIVALS_AT_ONCE])?;
     let mut opener = BodyOpener::new(keys);
     let mut found = Arrivals {
@@ -187,35 +180,97 @@ fn arrivals(
         last: None,
     };
     while let Some(row) = rows.next()? {
-        let sequence: i64 = row.get(0)?;
-        let id = MessageId::from_slice(&row.get::<_, Vec<u8>>(1)?).map_err(|_| damaged())?;
-        let device = DeviceId::from_slice(&row.get::<_, Vec<u8>>(2)?).map_err(|_| damaged())?;
-        let sender: String = row.get(3)?;
-        let sealed: Vec<u8> = row.get(4)?;
-        let conversation =
-            ConversationId::from_slice(&row.get::<_, Vec<u8>>(5)?).map_err(|_| damaged())?;
-        let place = rows::place_id(device, id);
-        found.last = Some(sequence);
-        let place = rows::body_place(&place);
-        let Ok(body) = opener.open(place, &sealed) else {
-            // It shows as damaged in the timeline; it must not keep the others from being found.
-            tracing::error!(sequence, "a message body does not open");
+        let arrival = Arrival::read(row)?;
+        found.last = Some(arrival.sequence);
+        found.take(connection, &mut opener, &arrival)?;
+        if arrival.shown {
             continue;
-        };
-        if row.get(6)? {
-            let content = content::content_of(&body)?;
-            let document = Indexable::new(sequence, conversation, &sender, &content);
-            found.documents.push(document);
         }
-        if let Cow::Owned(after) = opener.reseal(place, &sealed)? {
-            found.resealed.push(Resealed {
-                sequence,
-                before: sealed,
-                after,
-            });
+        // What is corrected is found by what it says now.
+        if let Some(corrected) = amend::corrects(connection, arrival.sequence)?
+            && let Some(corrected) = Arrival::load(connection, corrected)?
+        {
+            found.take(connection, &mut opener, &corrected)?;
         }
     }
     Ok(found)
+}
+
+impl Arrivals {
+    fn take(
+        &mut self,
+        connection: &Connection,
+        opener: &mut BodyOpener<'_>,
+        arrival: &Arrival,
+    ) -> Result<(), Error> {
+        let place = rows::place_id(arrival.reference.device, arrival.reference.id);
+        let place = rows::body_place(&place);
+        let Ok(body) = opener.open(place, &arrival.sealed) else {
+            // It shows as damaged in the timeline; it must not keep the others from being found.
+            tracing::error!(arrival.sequence, "a message body does not open");
+            return Ok(());
+        };
+        if arrival.shown {
+            let content = content::content_of(&body)?;
+            let mut document = Indexable::new(
+                arrival.sequence,
+                arrival.conversation,
+                &arrival.sender,
+                &content,
+            );
+            if let Some(correction) = arrival.amendment
+                && let Some(correction) = Arrival::load(connection, correction)?
+            {
+                let said = amend::said(opener, correction.reference, &correction.sealed);
+                document.text = said.unwrap_or_default().text;
+            }
+            self.documents.push(document);
+        }
+        if let Cow::Owned(after) = opener.reseal(place, &arrival.sealed)? {
+            self.resealed.push(Resealed {
+                sequence: arrival.sequence,
+                before: arrival.sealed.clone(),
+                after,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// A message as it is read for the index.
+struct Arrival {
+    sequence: i64,
+    reference: MessageRef,
+    sender: String,
+    sealed: Vec<u8>,
+    conversation: ConversationId,
+    shown: bool,
+    /// The row with the text that stands, when it was corrected.
+    amendment: Option<i64>,
+}
+
+impl Arrival {
+    fn load(connection: &Connection, sequence: i64) -> Result<Option<Self>, Error> {
+        let mut statement = connection.prepare_cached(ARRIVED)?;
+        let mut rows = statement.query(params![sequence - 1, 1])?;
+        let found = rows.next()?.map(Self::read).transpose()?;
+        Ok(found.filter(|found| found.sequence == sequence))
+    }
+
+    fn read(row: &rusqlite::Row<'_>) -> Result<Self, Error> {
+        let damaged = |_| StoreError::Damaged { what: "message" };
+        let (id, device): (Vec<u8>, Vec<u8>) = (row.get(1)?, row.get(2)?);
+        let conversation = ConversationId::from_slice(&row.get::<_, Vec<u8>>(5)?);
+        Ok(Self {
+            sequence: row.get(0)?,
+            reference: amend::reference(&device, &id)?,
+            sender: row.get(3)?,
+            sealed: row.get(4)?,
+            conversation: conversation.map_err(damaged)?,
+            shown: row.get(6)?,
+            amendment: row.get(7)?,
+        })
+    }
 }
 
 /// The searchable part of a message.
@@ -270,3 +325,9 @@ impl std::fmt::Debug for Indexable {
 }
 
 const ARRIVALS_AT_ONCE: u32 = 500;
+/// The columns are those of [`Arrival::read`].
+const ARRIVED: &str = "
+    SELECT m.sequence, m.message_id, m.sender_device, m.sender_user, m.body, c.conversation_id,
+           m.shown, m.amendment
+    FROM message m JOIN conversation c ON c.id = m.conversation
+    WHERE m.sequence > ?1 AND length(m.body) > 0 ORDER BY m.sequence LIMIT ?2";

@@ -12,6 +12,7 @@
 //!   [`sync`]: the rounds and the loop; [`requests`]: the same for
 //!   hosts that carry calls themselves. [`live`]: views that follow. [`inbox`]: what a second process needs.
 
+mod amending;
 mod asks;
 mod config;
 mod devices;

@@ -16,7 +16,7 @@ use crate::{
     error::{Error, SendError},
     id::{ConversationId, MessageId, MessageRef},
     message::{
-        ANSWER, Direction, Priority, Proof, Verdict,
+        ANSWER, Direction, Priority, Proof, Verdict, amend,
         answer::{self, Counted, NewAnswer},
         content, recall, receipts,
     },
@@ -35,6 +35,7 @@ pub(crate) fn answer(
     subject.check()?;
     let rules = step.memory.directory.policy(step.connection)?;
     policy::check_length(read_back, &rules)?;
+    let version = amend::standing(step.connection, message)?;
     let content = v1::Content {
         type_uri: ANSWER.to_owned(),
         body: v1::AnswerBody {
@@ -49,6 +50,7 @@ pub(crate) fn answer(
             message_id: message.id.as_bytes().to_vec(),
             content_hash: subject.hash.clone(),
         }),
+        subject_version: version.map(|(version, hash)| content::reference_to(version, hash)),
         ..Default::default()
     };
     let (row, id) = outbox::write(step, &subject.recipient, content)?;
@@ -97,7 +99,7 @@ pub(super) fn apply(
         },
     )?;
     // What is said to a message that was taken back says what it said.
-    recall::bury_answers_of_recalled(step.connection, subject, step.now())?;
+    recall::bury_words_of_recalled(step.connection, subject, step.now())?;
     if counts {
         let conversation = ConversationId::from_slice(&content.conversation_id)
             .map_err(|_| StoreError::Damaged { what: "content" })?;

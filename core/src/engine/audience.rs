@@ -12,7 +12,7 @@ use crate::{
     conversation::Recipient,
     directory::{Lookup, SenderLookup, active_devices},
     error::Error,
-    message::{ANSWER, FailureCause, RECALL, content, lifecycle::Happening},
+    message::{AMEND, ANSWER, FailureCause, RECALL, content, lifecycle::Happening},
     store::StoreError,
 };
 
@@ -117,13 +117,13 @@ pub(super) fn of(
 }
 
 /// Who is concerned by what a content says about another message, whether or not they are still, or ever were, in
-/// the conversation: everybody a message went to hears that it is taken back, and its author that it is answered.
+/// the conversation: everybody a message went to hears that it is taken back or corrected, and its author that it is answered.
 fn concerned(step: &Step<'_>, content: &v1::Content) -> Result<Vec<UserId>, Error> {
     let Some((subject, _)) = content::subject_of(content) else {
         return Ok(Vec::new());
     };
     let sql = match content.type_uri.as_str() {
-        RECALL => {
+        RECALL | AMEND => {
             "SELECT DISTINCT r.user_id FROM recipient r JOIN message m ON m.sequence = r.message
              WHERE m.sender_device = ?1 AND m.message_id = ?2 AND length(r.device_id) = 16"
         }

@@ -82,6 +82,13 @@ pub enum Event {
     StoreRolledBack,
     /// The organization has revoked this device.
     DeviceRevoked,
+    /// The text of a message was corrected by its author; what it said before is in its history.
+    MessageAmended {
+        /// The message.
+        message: MessageRef,
+        /// Its conversation.
+        conversation: ConversationId,
+    },
 }
 
 /// How loudly a message asks for attention; a copy of its priority that events can carry.

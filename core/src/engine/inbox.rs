@@ -17,7 +17,7 @@ use wardline_org::{DeviceId, EntryKey, EnvelopeId, Timestamp, UserId, signer};
 use wardline_proto::{Message, v1};
 
 use super::{
-    Step, answering,
+    Step, amending, answering,
     attempt::{Attempts, Caution},
     control,
     event::Event,
@@ -31,7 +31,7 @@ use crate::{
     error::Error,
     id::MessageRef,
     message::{
-        ANSWER, Direction, Priority, Proof, RECALL, notice, receipts,
+        AMEND, ANSWER, Direction, Priority, Proof, RECALL, notice, receipts,
         rows::{self, Facts, NewMessage},
     },
     session::{
@@ -469,12 +469,15 @@ fn keep(
         _ if facts.shown => {}
         ANSWER => return answering::apply(step, message, &sender.user, content),
         RECALL => return recalling::apply(step, message, &sender.user, content),
+        AMEND => return amending::apply(step, message, &sender.user, content),
         _ => {}
     }
     // It may have been taken back before it came.
     if recalling::take_back(step, reference)? {
         return Ok(());
     }
+    // Corrected before it came, it is told of once.
+    amending::settle(step, reference)?;
     if incoming {
         let cursor = step.announce(&Event::MessageArrived {
             message: reference,

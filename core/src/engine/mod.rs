@@ -8,7 +8,8 @@
 //!
 //! * [`outbox`]: from a draft to a message that is sealed or waits; [`sealing`]: for the [`audience`]
 //!   that the directory proves; [`posting`]: sealed submissions, and what the relay said of them.
-//! * [`answering`] and [`recalling`]: accepting, declining and taking back, here and as others do it.
+//! * [`answering`], [`amending`] and [`recalling`]: accepting, declining, correcting and taking back, here and as
+//!   others do it.
 //! * [`inbox`]: from a batch of envelopes to messages; [`control`]: what devices tell each other.
 //! * [`upkeep`]: keys to offer, receipts to seal, envelopes to ask for again. [`keyless`]: whom to ask for
 //!   keys again, and when.
@@ -17,6 +18,7 @@
 //!
 //! Not its concern: the network and the loop, which are `client`'s.
 
+pub(crate) mod amending;
 pub(crate) mod answering;
 pub(crate) mod attempt;
 mod audience;

@@ -67,6 +67,7 @@ points! {
         Receive => "wardline::receive::before_commit", "wardline::receive::after_commit";
         Bodies => "wardline::bodies::before_commit", "wardline::bodies::after_commit";
         Revoked => "wardline::revoked::before_commit", "wardline::revoked::after_commit";
+        Amend => "wardline::amend::before_commit", "wardline::amend::after_commit";
     }
 
     /// A call to the relay: signed and not made, then answered and the answer not taken in.

@@ -19,7 +19,7 @@ use crate::{
     error::{Error, SendError},
     id::{ConversationId, MessageRef},
     message::{
-        Direction, Priority, RECALL, RecallOutcome,
+        Direction, Priority, RECALL, RecallOutcome, amend,
         content::subject_of,
         recall::{self, NewRecall, Subject, Verdict},
         receipts,
@@ -179,11 +179,29 @@ pub(super) fn apply(
             conversation,
         })?;
     }
-    Ok(())
+    bury_early(step, subject)
 }
 
-/// Says once more, to everybody the message went to, what another device of ours has said.
-fn pass_on(step: &mut Step<'_>, row: i64, content: &v1::Content) -> Result<(), Error> {
+/// What was withdrawn before it came never comes, and its corrections are not kept for it.
+pub(super) fn bury_early(step: &mut Step<'_>, message: MessageRef) -> Result<(), Error> {
+    let window = recall_window(step)?;
+    let now = step.now();
+    Ok(recall::bury_words_of_withdrawn(
+        step.connection,
+        message,
+        window,
+        now,
+    )?)
+}
+
+/// For how long a message may be taken back, in milliseconds.
+fn recall_window(step: &mut Step<'_>) -> Result<i64, Error> {
+    let rules = step.memory.directory.policy(step.connection)?;
+    Ok(i64::try_from(rules.recall_window().as_millis()).unwrap_or(i64::MAX))
+}
+
+/// Says once more, to everybody the message went to, what another device of ours has said; answers the row of it.
+pub(super) fn pass_on(step: &mut Step<'_>, row: i64, content: &v1::Content) -> Result<i64, Error> {
     let conversation: i64 = step
         .connection
         .prepare_cached("SELECT conversation FROM message WHERE sequence = ?1")?
@@ -197,8 +215,7 @@ fn pass_on(step: &mut Step<'_>, row: i64, content: &v1::Content) -> Result<(), E
         subject: content.subject.clone(),
         ..Default::default()
     };
-    outbox::write(step, &recipient, again)?;
-    Ok(())
+    Ok(outbox::write(step, &recipient, again)?.0)
 }
 
 /// Obeys what was said of a message that is here now; answers whether it was taken back.
@@ -207,12 +224,7 @@ pub(super) fn take_back(step: &mut Step<'_>, message: MessageRef) -> Result<bool
     if !recall::is_waiting(step.connection, message)? {
         return Ok(false);
     }
-    let window = step
-        .memory
-        .directory
-        .policy(step.connection)?
-        .recall_window();
-    let window = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
+    let window = recall_window(step)?;
     let mut taken_back = false;
     for verdict in recall::settle(step.connection, message, window, step.now())? {
         match verdict {
@@ -222,6 +234,9 @@ pub(super) fn take_back(step: &mut Step<'_>, message: MessageRef) -> Result<bool
                     && let Some(subject) = Subject::load(step.connection, message)?
                 {
                     stop(step, subject.sequence)?;
+                }
+                for correction in amend::written_by(step.connection, message, step.us())? {
+                    stop(step, correction)?;
                 }
                 step.audit(Action::MessageRecalled, message.id.as_bytes())?;
             }
@@ -302,7 +317,7 @@ pub(crate) fn withdrawn(
     Ok(())
 }
 
-fn recipient_of(step: &Step<'_>, conversation: i64) -> Result<Recipient, Error> {
+pub(super) fn recipient_of(step: &Step<'_>, conversation: i64) -> Result<Recipient, Error> {
     let reference: Vec<u8> = step
         .connection
         .prepare_cached("SELECT reference FROM conversation WHERE id = ?1")?

@@ -76,6 +76,12 @@ pub(super) fn freeze(
         .directory
         .head(step.connection)?
         .ok_or(Error::NotEnrolled)?;
+    if let Some(subject) = &mut content.subject
+        && subject.content_hash.is_empty()
+    {
+        // Written when what it speaks of waited to be sealed too; that went first.
+        subject.content_hash = rows::content_hash(step.connection, subject)?;
+    }
     let us = &step.context.identity.user_id;
     content.conversation = Some(recipient.reference(us, at_hand.audience.team_entry));
     content.head_version = head_version;

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, OptionalExtension, params};
 use wardline_org::{DeviceId, Timestamp, UserId};
 
-use super::{Direction, Proof, content, rows};
+use super::{Direction, Proof, amend, content, rows};
 use crate::{
     error::Error,
     id::{MessageId, MessageRef},
@@ -55,6 +55,11 @@ pub struct Answer {
     pub at: Timestamp,
     /// Whether it is the last word of this person.
     pub stands: bool,
+    /// Which correction of the message they had read ([`Version::reference`](super::Version)); `None`: the message as
+    /// it was first written.
+    pub version: Option<MessageRef>,
+    /// They answered another text than the one that stands here.
+    pub outdated: bool,
 }
 
 /// Shows who and what, nothing of what was written.
@@ -207,6 +212,7 @@ pub(crate) fn all(
 ) -> Result<Vec<Answer>, Error> {
     let damaged = || StoreError::Damaged { what: "answer" };
     let standing = standing(connection, subject)?;
+    let text = amend::standing(connection, subject)?.map(|(version, _)| version);
     let mut statement = connection.prepare_cached(IN_ORDER)?;
     let mut rows = statement.query(params![subject.device.as_bytes(), subject.id.as_bytes()])?;
     let mut opener = BodyOpener::new(keys);
@@ -216,10 +222,13 @@ pub(crate) fn all(
         let device = DeviceId::from_slice(&row.get::<_, Vec<u8>>(2)?).map_err(|_| damaged())?;
         let id = MessageId::from_slice(&row.get::<_, Vec<u8>>(5)?).map_err(|_| damaged())?;
         let place = rows::place_id(device, id);
-        let read_back = opener
+        let content = opener
             .open(rows::body_place(&place), &row.get::<_, Vec<u8>>(6)?)
             .ok()
-            .and_then(|body| content::content_of(&body).ok())
+            .and_then(|body| content::content_of(&body).ok());
+        let version = content.as_ref().and_then(content::version_of);
+        let outdated = content.is_some() && version != text;
+        let read_back = content
             .and_then(|content| content::said(&content))
             .map(|body| body.read_back);
         answers.push(Answer {
@@ -232,6 +241,8 @@ pub(crate) fn all(
                 .get(&user)
                 .is_some_and(|last| Some(last.row) == row.get(0).ok()),
             user,
+            version,
+            outdated,
         });
     }
     Ok(answers)

@@ -2,10 +2,10 @@
 //!
 //! Not its concern: what follows from it.
 
-use wardline_org::DeviceId;
+use wardline_org::{DeviceId, Timestamp};
 use wardline_proto::{Message as _, v1};
 
-use super::{ANSWER, TEXT, Verdict};
+use super::{AMEND, ANSWER, TEXT, Verdict};
 use crate::{
     id::{MessageId, MessageRef},
     store::StoreError,
@@ -33,11 +33,28 @@ pub(crate) fn text_of(content: &v1::Content) -> (String, bool) {
 /// The message that a content speaks of, and by which ciphertext.
 pub(crate) fn subject_of(content: &v1::Content) -> Option<(MessageRef, &[u8])> {
     let subject = content.subject.as_ref()?;
-    let message = MessageRef {
-        device: DeviceId::from_slice(&subject.sender_device).ok()?,
-        id: MessageId::from_slice(&subject.message_id).ok()?,
-    };
-    Some((message, &subject.content_hash))
+    Some((named(subject)?, &subject.content_hash))
+}
+
+/// Which correction of its subject the author of a content had read.
+pub(crate) fn version_of(content: &v1::Content) -> Option<MessageRef> {
+    named(content.subject_version.as_ref()?)
+}
+
+fn named(reference: &v1::MessageReference) -> Option<MessageRef> {
+    Some(MessageRef {
+        device: DeviceId::from_slice(&reference.sender_device).ok()?,
+        id: MessageId::from_slice(&reference.message_id).ok()?,
+    })
+}
+
+/// How a content names a message, by which ciphertext.
+pub(crate) fn reference_to(message: MessageRef, hash: Vec<u8>) -> v1::MessageReference {
+    v1::MessageReference {
+        sender_device: message.device.to_vec(),
+        message_id: message.id.as_bytes().to_vec(),
+        content_hash: hash,
+    }
 }
 
 /// What an answer speaks of, by which ciphertext, and what it says; `None` when it is not one that this version
@@ -57,4 +74,26 @@ pub(crate) fn said(content: &v1::Content) -> Option<v1::AnswerBody> {
     (content.type_uri == ANSWER)
         .then(|| v1::AnswerBody::decode(content.body.as_slice()).ok())
         .flatten()
+}
+
+/// What a correction says, if a content is one.
+pub(crate) fn correction(content: &v1::Content) -> Option<v1::AmendBody> {
+    (content.type_uri == AMEND)
+        .then(|| v1::AmendBody::decode(content.body.as_slice()).ok())
+        .flatten()
+}
+
+/// What names the correction in a content, and when it was written: a copy is the correction that it was made of.
+pub(crate) fn correction_in(content: &v1::Content) -> Option<(MessageRef, Timestamp)> {
+    let body = correction(content)?;
+    Some(match &body.copy_of {
+        Some(original) => (named(original)?, Timestamp::from_millis(body.written_at_ms)),
+        None => {
+            let own = MessageRef {
+                device: DeviceId::from_slice(&content.sender_device).ok()?,
+                id: MessageId::from_slice(&content.message_id).ok()?,
+            };
+            (own, Timestamp::from_millis(content.created_at_ms))
+        }
+    })
 }

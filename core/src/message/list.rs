@@ -7,7 +7,7 @@
 use rusqlite::{Connection, Row, params};
 use wardline_org::{Timestamp, UserId};
 
-use super::{Cursor, Direction, Priority, content, rows};
+use super::{Cursor, Direction, Priority, amend, content, rows};
 use crate::{
     conversation::{self, Recipient},
     error::Error,
@@ -139,7 +139,14 @@ fn read(
 fn newest(row: &Row<'_>, opener: Option<&mut BodyOpener<'_>>) -> Result<NewestMessage, Error> {
     let damaged = || StoreError::Damaged { what: "message" };
     let id = MessageId::from_slice(&row.get::<_, Vec<u8>>(6)?).map_err(|_| damaged())?;
+    let corrected: Option<Vec<u8>> = row.get(16)?;
     let preview = match (opener, row.get::<_, Option<Vec<u8>>>(13)?) {
+        (Some(opener), _) if corrected.is_some() => {
+            let (device, id): (Vec<u8>, Vec<u8>) = (row.get(14)?, row.get(15)?);
+            let correction = amend::reference(&device, &id)?;
+            let said = amend::said(opener, correction, &corrected.unwrap_or_default());
+            said.map(|said| beginning(said.text))
+        }
         (Some(opener), Some(body)) => {
             let device = row.get::<_, Vec<u8>>(7)?;
             let device = wardline_org::DeviceId::from_slice(&device).map_err(|_| damaged())?;
@@ -203,8 +210,10 @@ const PAGE: &str = "
               AND u.recalled_at IS NULL),
            c.draft IS NOT NULL,
            m.sequence, m.message_id, m.sender_device, m.sender_user, m.direction, m.priority,
-           m.created_at, m.arrived_at, CASE WHEN ?3 THEN m.body END
+           m.created_at, m.arrived_at, CASE WHEN ?3 THEN m.body END,
+           a.sender_device, a.message_id, CASE WHEN ?3 THEN a.body END
     FROM conversation c JOIN message m ON m.sequence = c.last_sequence
+    LEFT JOIN message a ON a.sequence = m.amendment
     WHERE c.last_sequence > 0 AND c.last_sequence < ?1
     ORDER BY c.last_sequence DESC LIMIT ?2";
 const UNREAD: &str = "SELECT coalesce(sum(unread), 0) FROM conversation WHERE unread > 0";

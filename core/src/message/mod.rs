@@ -2,9 +2,10 @@
 //!
 //! [`content`] is what one says; [`lifecycle`] is the one table of what can happen on the way to a device, and [`answer`] what people say to
 //! a message that asks for it; [`rows`] writes messages and their recipients; [`timeline`] reads them, page by page, and [`list`] the conversations they are
-//! in; [`recall`] takes messages back; [`receipts`] queues what this device owes to authors; [`notice`] keeps
+//! in; [`recall`] takes messages back; [`amend`] corrects them; [`receipts`] queues what this device owes to authors; [`notice`] keeps
 //! what nobody was told of yet.
 
+pub(crate) mod amend;
 pub(crate) mod answer;
 pub(crate) mod content;
 pub(crate) mod lifecycle;
@@ -15,6 +16,7 @@ pub(crate) mod receipts;
 pub(crate) mod rows;
 pub(crate) mod timeline;
 
+pub use amend::{Amended, Version};
 pub use answer::{Answer, OpenItems, StandingAnswer, Verdict};
 pub use lifecycle::{DeliveryState, FailureCause};
 pub use list::{Conversation, ConversationPage, NewestMessage};
@@ -216,3 +218,5 @@ pub(crate) const TEXT: &str = "wardline.text/1";
 pub(crate) const RECALL: &str = "wardline.recall/1";
 /// The content type of what says that a message is accepted or declined.
 pub(crate) const ANSWER: &str = "wardline.answer/1";
+/// The content type of what corrects a message.
+pub(crate) const AMEND: &str = "wardline.amend/1";

@@ -5,7 +5,7 @@
 //! is the concern of `client::purging`. A recall is a signed content of its own; it may overtake its message,
 //! and is then obeyed when that comes. Sending one is `engine::recalling`'s concern.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, ToSql, params};
 use wardline_org::{DeviceId, Timestamp, UserId};
 use wardline_proto::v1;
 
@@ -173,11 +173,26 @@ pub(crate) fn settle(
 /// Somebody's wish to take a message back.
 struct Waiting {
     row: i64,
-    hash: Vec<u8>,
-    user: String,
     at: i64,
-    conversation: i64,
-    proof: i64,
+    word: Word,
+}
+
+/// Who says something of a message, by which ciphertext, where, and what stands behind them.
+pub(crate) struct Word {
+    pub(crate) user: String,
+    pub(crate) hash: Vec<u8>,
+    pub(crate) conversation: i64,
+    pub(crate) proof: i64,
+}
+
+impl Word {
+    /// Whether it is its author's, about that very message.
+    pub(crate) fn is_of_author(&self, message: &Subject) -> bool {
+        self.user == message.author
+            && self.proof == Proof::Proven as i64
+            && self.conversation == message.conversation
+            && self.hash == message.hash
+    }
 }
 
 fn undecided(connection: &Connection, subject: MessageRef) -> Result<Vec<Waiting>, StoreError> {
@@ -192,18 +207,20 @@ fn undecided(connection: &Connection, subject: MessageRef) -> Result<Vec<Waiting
         |row| {
             Ok(Waiting {
                 row: row.get(0)?,
-                hash: row.get(1)?,
-                user: row.get(2)?,
                 at: row.get(3)?,
-                conversation: row.get(4)?,
-                proof: row.get(5)?,
+                word: Word {
+                    hash: row.get(1)?,
+                    user: row.get(2)?,
+                    conversation: row.get(4)?,
+                    proof: row.get(5)?,
+                },
             })
         },
     )?;
     Ok(waiting.collect::<Result<_, _>>()?)
 }
 
-/// A message that is to be taken back.
+/// A message that is to be taken back or corrected.
 pub(crate) struct Subject {
     pub(crate) sequence: i64,
     pub(crate) conversation: i64,
@@ -256,11 +273,7 @@ impl Subject {
     }
 
     fn judge(&self, recall: &Waiting, window_ms: i64) -> Verdict {
-        let by_author = recall.user == self.author
-            && recall.proof == Proof::Proven as i64
-            && recall.conversation == self.conversation
-            && recall.hash == self.hash;
-        if !by_author || self.recalled {
+        if !recall.word.is_of_author(self) || self.recalled {
             Verdict::Refused
         } else if recall.at.saturating_sub(self.created_at.as_millis()) > window_ms {
             Verdict::Kept
@@ -270,7 +283,7 @@ impl Subject {
     }
 }
 
-/// Leaves a tombstone of a message, and of what was said in answer to it nothing but the fact.
+/// Leaves a tombstone of a message, and of its corrections and answers nothing but the fact.
 pub(crate) fn bury(
     connection: &Connection,
     subject: &Subject,
@@ -279,7 +292,8 @@ pub(crate) fn bury(
 ) -> Result<(), StoreError> {
     connection
         .prepare_cached(
-            "UPDATE message SET body = X'', content_key = NULL, open = 0, recalled_at = ?2, recall = ?3
+            "UPDATE message SET body = X'', content_key = NULL, open = 0, recalled_at = ?2, recall = ?3,
+                 amendment = NULL
              WHERE sequence = ?1",
         )?
         .execute(params![subject.sequence, now.as_millis(), recall])?;
@@ -292,20 +306,18 @@ pub(crate) fn bury(
     }
     notice::opened(connection, subject.sequence)?;
     to_purge(connection, subject.sequence, &subject.body)?;
-    bury_answers(connection, subject.reference, now)
+    bury_words(connection, SAID_OF, &of(&subject.reference), now)
 }
 
-/// The read-backs of a message that was taken back say what it said.
-fn bury_answers(
+/// What was said of a message that was taken back says what it said: read-backs, and other texts it has had.
+fn bury_words(
     connection: &Connection,
-    subject: MessageRef,
+    which: &str,
+    of: &[&dyn ToSql],
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let mut answers = connection.prepare_cached(
-        "SELECT m.sequence, m.body FROM answer a JOIN message m ON m.sequence = a.message
-         WHERE a.subject_device = ?1 AND a.subject_id = ?2 AND length(m.body) > 0",
-    )?;
-    let mut rows = answers.query(params![subject.device.as_bytes(), subject.id.as_bytes()])?;
+    let mut words = connection.prepare_cached(which)?;
+    let mut rows = words.query(of)?;
     while let Some(row) = rows.next()? {
         let (sequence, body): (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);
         connection
@@ -323,16 +335,43 @@ fn bury_answers(
     Ok(())
 }
 
-/// [`bury_answers`], if the message is here and was taken back.
-pub(crate) fn bury_answers_of_recalled(
+/// Buries what is said of a message, if that is here and was taken back.
+pub(crate) fn bury_words_of_recalled(
     connection: &Connection,
     subject: MessageRef,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     match Subject::load(connection, subject)? {
-        Some(message) if message.recalled => bury_answers(connection, subject, now),
+        Some(message) if message.recalled => {
+            bury_words(connection, SAID_OF, &of(&message.reference), now)
+        }
         _ => Ok(()),
     }
+}
+
+/// Buries the corrections of a message that is not here and that whoever wrote them wants back: the relay may have
+/// given it to nobody, and then it never comes. By its id they do so in time.
+pub(crate) fn bury_words_of_withdrawn(
+    connection: &Connection,
+    subject: MessageRef,
+    window_ms: i64,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    if Subject::load(connection, subject)?.is_some() {
+        return Ok(());
+    }
+    let latest = subject
+        .id
+        .written_at()
+        .as_millis()
+        .saturating_add(window_ms);
+    let [device, id] = of(&subject);
+    bury_words(connection, SAID_AND_TAKEN_BACK, &[device, id, &latest], now)
+}
+
+/// What names a message, as the parameters of a query.
+fn of(subject: &MessageRef) -> [&dyn ToSql; 2] {
+    [subject.device.as_bytes(), subject.id.as_bytes()]
 }
 
 fn to_purge(connection: &Connection, sequence: i64, body: &[u8]) -> Result<(), StoreError> {
@@ -417,6 +456,19 @@ pub(crate) struct PurgedMessage {
 }
 
 const MOST_PURGED_AT_ONCE: i64 = 500;
+/// The rows that say something of a message.
+const SAID_OF: &str = "
+    SELECT sequence, body FROM message
+    WHERE length(body) > 0 AND sequence IN (
+        SELECT message FROM answer WHERE subject_device = ?1 AND subject_id = ?2
+        UNION ALL SELECT message FROM amendment WHERE subject_device = ?1 AND subject_id = ?2)";
+/// The corrections of a message that somebody has written and wants back with it, before it is here.
+const SAID_AND_TAKEN_BACK: &str = "
+    SELECT m.sequence, m.body FROM amendment a
+    JOIN recall r USING (subject_device, subject_id, user_id)
+    JOIN message m ON m.sequence = a.message JOIN message t ON t.sequence = r.message
+    WHERE a.subject_device = ?1 AND a.subject_id = ?2 AND length(m.body) > 0 AND t.proof = 1
+      AND r.obeyed IS NULL AND r.at <= ?3";
 
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use wardline_org::{DeviceId, Hash, Timestamp, UserId};
 use wardline_proto::v1;
 
 use super::{
-    ANSWER, Direction, Priority, Proof, RECALL, content,
+    AMEND, ANSWER, Direction, Priority, Proof, RECALL, content,
     lifecycle::{DeliveryState, FailureCause, Happening},
 };
 use crate::{id::MessageId, store::StoreError, vault::BodyPlace};
@@ -50,6 +50,9 @@ impl Facts {
         let shown = match content.type_uri.as_str() {
             ANSWER => content::answer_in(content).is_none(),
             RECALL => content::subject_of(content).is_none(),
+            AMEND => {
+                content::subject_of(content).is_none() || content::correction(content).is_none()
+            }
             _ => true,
         };
         let asks = shown && (within > 0 || Priority::from_wire(content.priority) == Priority::Stat);
@@ -222,6 +225,22 @@ pub(crate) fn advance(
             reached(DeliveryState::Read),
         ])?;
     Ok(true)
+}
+
+/// By which ciphertext a message is known here; empty when it was not sealed yet or is not here.
+pub(crate) fn content_hash(
+    connection: &Connection,
+    message: &v1::MessageReference,
+) -> Result<Vec<u8>, StoreError> {
+    let hash: Option<Option<Vec<u8>>> = connection
+        .prepare_cached(
+            "SELECT content_hash FROM message WHERE sender_device = ?1 AND message_id = ?2",
+        )?
+        .query_row(params![message.sender_device, message.message_id], |row| {
+            row.get(0)
+        })
+        .optional()?;
+    Ok(hash.flatten().unwrap_or_default())
 }
 
 /// The row of a message this device wrote.

@@ -10,7 +10,8 @@ use wardline_org::{DeviceId, Timestamp, UserId};
 use wardline_proto::{Message as _, v1};
 
 use super::{
-    Direction, Patient, PatientIdentifier, Priority, Proof, RecallOutcome, Recalled,
+    Amended, Direction, Patient, PatientIdentifier, Priority, Proof, RecallOutcome, Recalled,
+    amend,
     answer::{self, StandingAnswer},
     content,
     lifecycle::{DeliveryState, FailureCause},
@@ -65,6 +66,9 @@ pub struct Message {
     pub in_reply_to: Option<MessageRef>,
     /// When its author has taken it back; its text is gone then.
     pub recalled: Option<Recalled>,
+    /// When its author has corrected it: `text` is what it says now, and
+    /// [`Client::history`](crate::Client::history) what it said before.
+    pub amended: Option<Amended>,
 }
 
 /// An answer is wanted.
@@ -290,7 +294,11 @@ fn read(row: &rusqlite::Row<'_>, opener: &mut BodyOpener<'_>) -> Result<Message,
             v1::Content::default()
         }
     };
-    let (text, supported) = content::text_of(&content);
+    let (mut text, supported) = content::text_of(&content);
+    let amended = amended(row, opener)?.map(|(amended, corrected)| {
+        text = corrected;
+        amended
+    });
     let in_reply_to = content::subject_of(&content).map(|(message, _)| message);
     Ok(Message {
         id,
@@ -335,7 +343,29 @@ fn read(row: &rusqlite::Row<'_>, opener: &mut BodyOpener<'_>) -> Result<Message,
         },
         in_reply_to,
         recalled,
+        amended,
     })
+}
+
+/// The correction of a message that stands, and what the message says by it.
+fn amended(
+    row: &rusqlite::Row<'_>,
+    opener: &mut BodyOpener<'_>,
+) -> Result<Option<(Amended, String)>, Error> {
+    let Some(by) = row.get::<_, Option<String>>(21)? else {
+        return Ok(None);
+    };
+    let (device, id): (Vec<u8>, Vec<u8>) = (row.get(22)?, row.get(23)?);
+    let correction = amend::reference(&device, &id)?;
+    // The text of before would be read as what is right: nothing is shown of a damaged correction.
+    let said = amend::said(opener, correction, &row.get::<_, Vec<u8>>(24)?).unwrap_or_default();
+    let amended = Amended {
+        by: UserId::new(by).map_err(|_| StoreError::Damaged { what: "amendment" })?,
+        at: Timestamp::from_millis(row.get(25)?),
+        reason: said.reason,
+        versions: row.get(26)?,
+    };
+    Ok(Some((amended, said.text)))
 }
 
 /// What is left of a message that was taken back.
@@ -366,6 +396,12 @@ const SHOWN: &str = "
     SELECT m.sequence, m.message_id, m.sender_device, m.sender_user, m.direction, m.proof,
            m.priority, m.created_at, m.arrived_at, m.read_at, m.body, c.conversation_id,
            m.occurred_at, m.asks, m.answer_by, m.open,
-           r.sender_user, r.sender_device, r.message_id, r.body, r.created_at
+           r.sender_user, r.sender_device, r.message_id, r.body, r.created_at,
+           a.sender_user, a.sender_device, a.message_id, a.body,
+           (SELECT at FROM amendment WHERE message = m.amendment),
+           1 + (SELECT count(DISTINCT version_id) FROM amendment
+                WHERE subject_device = m.sender_device AND subject_id = m.message_id
+                  AND counts = 1 AND m.amendment IS NOT NULL)
     FROM message m JOIN conversation c ON c.id = m.conversation
-    LEFT JOIN message r ON r.sequence = m.recall WHERE m.shown = 1";
+    LEFT JOIN message r ON r.sequence = m.recall
+    LEFT JOIN message a ON a.sequence = m.amendment WHERE m.shown = 1";

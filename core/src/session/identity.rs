@@ -142,4 +142,5 @@ const CAPABILITIES: &[&str] = &[
     "wardline.text/1",
     "wardline.answer/1",
     "wardline.recall/1",
+    "wardline.amend/1",
 ];

@@ -63,7 +63,7 @@ CREATE INDEX conversation_unread ON conversation (unread) WHERE unread > 0;
 -- `sequence` is the order of arrival here and the order of the timeline. `shown` is 0 for what only says
 -- something about another message. `asks` says that an answer is wanted, `answer_by` until when, and `recipients`
 -- whose answer counts (device ids, sorted); `open` that nobody has accepted it yet. What was taken back has no
--- body; `recall` is the row that says why.
+-- body; `recall` is the row that says why. `amendment` is the row with the text that stands, when it was corrected.
 CREATE TABLE message (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,
     message_id BLOB NOT NULL,
@@ -87,6 +87,7 @@ CREATE TABLE message (
     open INTEGER NOT NULL DEFAULT 0,
     recalled_at INTEGER,
     recall INTEGER,
+    amendment INTEGER,
     UNIQUE (sender_device, message_id)
 ) STRICT;
 CREATE INDEX message_timeline ON message (conversation, sequence) WHERE shown = 1;
@@ -257,3 +258,19 @@ CREATE TABLE audit (
     subject BLOB NOT NULL,
     hash BLOB NOT NULL
 ) STRICT;
+
+-- Who corrects which message; `message` is the row that holds the new text. `version_device`, `version_id` and `at`
+-- name the correction; a copy that another device of its author hands on has the same. It may overtake its message:
+-- `counts` is NULL until that is here.
+CREATE TABLE amendment (
+    message INTEGER PRIMARY KEY REFERENCES message (sequence) ON DELETE CASCADE,
+    subject_device BLOB NOT NULL,
+    subject_id BLOB NOT NULL,
+    subject_hash BLOB NOT NULL,
+    user_id TEXT NOT NULL,
+    version_device BLOB NOT NULL,
+    version_id BLOB NOT NULL,
+    at INTEGER NOT NULL,
+    counts INTEGER
+) STRICT;
+CREATE INDEX amendment_subject ON amendment (subject_device, subject_id, at);

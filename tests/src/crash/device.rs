@@ -90,6 +90,15 @@ impl Device {
                     client.answer(message, Verdict::Accepted, "I go").await?;
                 }
             }
+            Order::Correct { to, beginning } => {
+                let client = self.client();
+                for message in messages(client, &recipient(&to)).await? {
+                    if message.text.starts_with(&beginning) {
+                        let text = message.text.clone();
+                        client.amend(message.reference(), &text, "a slip").await?;
+                    }
+                }
+            }
             Order::TakeBack { to, beginning } => {
                 let client = self.client();
                 for message in messages(client, &recipient(&to)).await? {

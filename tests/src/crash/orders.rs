@@ -49,6 +49,13 @@ pub enum Order {
     RegisterPush,
     /// Accept everything that waits for an answer.
     Accept,
+    /// Correct everything that was said to somebody and begins like this.
+    Correct {
+        /// Whom it was said to.
+        to: To,
+        /// How it begins.
+        beginning: String,
+    },
     /// Take back everything that was said to somebody and begins like this.
     TakeBack {
         /// Whom it was said to.

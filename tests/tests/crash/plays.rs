@@ -157,6 +157,13 @@ impl Ward<'_> {
             (send(DOCTOR, &text("slip", number)), DONE),
             (Order::Sync, DONE),
             (
+                Order::Correct {
+                    to: to(DOCTOR),
+                    beginning: text("slip", number),
+                },
+                DONE,
+            ),
+            (
                 Order::TakeBack {
                     to: to(DOCTOR),
                     beginning: text("slip", number),

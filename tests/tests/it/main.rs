@@ -1,5 +1,6 @@
 //! The whole system: devices, relay and authority, all of them real.
 
+mod amend;
 mod answers;
 mod at_rest;
 mod batches;

@@ -29,6 +29,7 @@ macro_rules! cases {
 
 mod cases {
     cases! {
+        way_in::amendment: what_was_corrected_is_as_it_was_and_is_corrected_again;
         way_in::answer: who_has_accepted_is_as_it_was_and_counts_what_comes;
         own::audit: the_audit_chain_goes_on_where_it_stopped;
         way_in::base_key: a_start_that_was_opened_opens_no_second_session;

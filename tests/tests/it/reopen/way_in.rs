@@ -45,6 +45,28 @@ pub(super) async fn answer(table: &str) {
     assert_eq!(awaited.unwrap()[0].id, message);
 }
 
+pub(super) async fn amendment(table: &str) {
+    let Pair {
+        ward,
+        clock,
+        nurse,
+        doctor,
+    } = pair().await;
+    let message = nurse.say(to(&doctor), &text(1)).await;
+    settle(&[&nurse, &doctor], 1).await;
+    let reference = nurse.reference(message);
+    nurse.client.amend(reference, &text(2), "").await.unwrap();
+    settle(&[&nurse, &doctor], 1).await;
+    let doctor = cold(&ward, doctor, table).await;
+    doctor.unlock().await;
+    clock.advance(Duration::from_secs(1));
+    nurse.client.amend(reference, &text(3), "").await.unwrap();
+    settle(&[&nurse, &doctor], 1).await;
+    let history = doctor.client.history(reference).await.unwrap();
+    let texts: Vec<_> = history.into_iter().map(|one| one.text).collect();
+    assert_eq!(texts, [text(1), text(2), text(3)]);
+}
+
 pub(super) async fn recall(table: &str) {
     let Pair {
         ward,

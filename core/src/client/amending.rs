@@ -1,0 +1,64 @@
+//! Correcting what was written, and reading what it said before.
+
+use super::Client;
+use crate::{
+    engine::{amending, points::Commit},
+    error::Error,
+    id::{MessageId, MessageRef},
+    message::{Version, amend},
+};
+
+impl Client {
+    /// Corrects the text of a message of this person, with a reason. Everybody the message went to sees the new text
+    /// in its place, and in [`Client::history`] what it said before: a clinical correction, never a silent edit. The
+    /// last correction stands. Durable when it answers, like [`Client::send`]; answers the id of the correction,
+    /// which [`Client::deliveries`] knows.
+    ///
+    /// Who has accepted the message before has accepted another text: [`Answer::outdated`](crate::Answer::outdated)
+    /// says so. Nothing is asked again by itself.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] when nobody may read; [`Error::Unknown`] for a message that is not here;
+    /// [`crate::SendError::NotYours`]; [`crate::SendError::TooLateToAmend`] after the policy's time or a recall; and
+    /// what [`Client::send`] says of a text.
+    ///
+    /// ```
+    /// # async fn correct(client: wardline::Client, page: wardline::Page) -> Result<(), wardline::Error> {
+    /// if let Some(newest) = page.messages.last() {
+    ///     client.amend(newest.reference(), "K 5.6 mmol/L", "typing error").await?;
+    ///     for version in client.history(newest.reference()).await? {
+    ///         println!("{} {}", version.at, version.text);
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn amend(
+        &self,
+        message: MessageRef,
+        text: &str,
+        reason: &str,
+    ) -> Result<MessageId, Error> {
+        self.inner.reading()?;
+        let (text, reason) = (text.to_owned(), reason.to_owned());
+        let correction = self
+            .step(Commit::Amend, move |step| {
+                amending::amend(step, message, &text, &reason)
+            })
+            .await?;
+        self.inner.wake.notify_one();
+        Ok(correction)
+    }
+
+    /// Every text that a message has had, oldest first; the last one is what it says now.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] when nobody may read; [`Error::Unknown`] for a message that is not here or was taken back.
+    pub async fn history(&self, message: MessageRef) -> Result<Vec<Version>, Error> {
+        let keys = self.inner.reading()?.keys;
+        self.inner
+            .store
+            .read(move |connection| amend::history(connection, &keys, message))
+            .await
+    }
+}
