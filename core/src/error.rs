@@ -143,6 +143,18 @@ pub enum SendError {
     /// The policy's time for correcting the message is over, or it was taken back.
     #[error("the message can no longer be corrected; write a new one")]
     TooLateToAmend,
+    /// A structured message lacks what it is about.
+    #[error("the structured message has no {field}; fill it in")]
+    Incomplete {
+        /// The field.
+        field: &'static str,
+    },
+    /// The type of a vendor's content is not named by the vendor's domain.
+    #[error("not a vendor's type; name it like vendor.example.com/form/1")]
+    NotAVendorType,
+    /// The message is accepted by reading it back only.
+    #[error("the message is accepted by reading it back; say what was understood")]
+    ReadBackNeeded,
 }
 
 impl Error {
@@ -288,6 +300,9 @@ impl SendError {
             Self::SenderRevoked => "WL-SEND-SENDER-REVOKED",
             Self::IdempotencyKeyTooLong => "WL-SEND-IDEMPOTENCY-KEY",
             Self::TooLateToAmend => "WL-SEND-TOO-LATE-TO-AMEND",
+            Self::Incomplete { .. } => "WL-SEND-INCOMPLETE",
+            Self::NotAVendorType => "WL-SEND-NOT-A-VENDOR-TYPE",
+            Self::ReadBackNeeded => "WL-SEND-READ-BACK",
         }
     }
 }

@@ -96,6 +96,9 @@ fn sends() -> impl Iterator<Item = SendError> {
         SendError::SenderRevoked,
         SendError::IdempotencyKeyTooLong,
         SendError::TooLateToAmend,
+        SendError::Incomplete { field: "value" },
+        SendError::NotAVendorType,
+        SendError::ReadBackNeeded,
     ]
     .into_iter()
 }

@@ -127,10 +127,10 @@ pub use engine::points::FAILPOINTS;
 pub use error::{Error, Recovery, SendError};
 pub use id::{ConversationId, IdError, MessageId, MessageRef};
 pub use message::{
-    Amended, Answer, Asked, Conversation, ConversationPage, Cursor, DeliveryState, DeviceDelivery,
-    Direction, Draft, FailureCause, Message, NewestMessage, Notice, NoticeSender, OpenItems, Page,
-    Patient, PatientIdentifier, PersonDelivery, Priority, Proof, RecallOutcome, Recalled,
-    StandingAnswer, Verdict, Version,
+    Amended, Answer, Asked, Conversation, ConversationPage, CriticalResult, Cursor, DeliveryState,
+    DeviceDelivery, Direction, Draft, FailureCause, Message, NewestMessage, Notice, NoticeSender,
+    OpenItems, Order, Page, Patient, PatientIdentifier, PersonDelivery, Priority, Proof,
+    RecallOutcome, Recalled, Sbar, StandingAnswer, Structured, VendorContent, Verdict, Version,
 };
 pub use store::StoreError;
 pub use wardline_org::push::{PushError, PushRegistration};

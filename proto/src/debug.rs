@@ -25,5 +25,8 @@ opaque!(
     Sealed,
     SignedContent,
     TextBody,
-    AmendBody
+    AmendBody,
+    SbarBody,
+    CriticalResultBody,
+    OrderBody
 );

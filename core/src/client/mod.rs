@@ -27,6 +27,7 @@ mod purging;
 mod push;
 mod replies;
 mod requests;
+mod structured;
 mod sync;
 
 use std::{

@@ -32,7 +32,7 @@ pub(crate) fn answer(
     read_back: &str,
 ) -> Result<MessageId, Error> {
     let subject = Subject::load(step, message)?.ok_or(Error::Unknown)?;
-    subject.check()?;
+    subject.check(verdict, read_back)?;
     let rules = step.memory.directory.policy(step.connection)?;
     policy::check_length(read_back, &rules)?;
     let version = amend::standing(step.connection, message)?;
@@ -65,6 +65,7 @@ pub(crate) fn answer(
             device: step.us(),
             verdict,
             at: step.now(),
+            read_back: !read_back.trim().is_empty(),
         },
     )?;
     if receipts::mark_read(step.connection, message, step.now())?.is_some() {
@@ -96,6 +97,7 @@ pub(super) fn apply(
             device,
             verdict,
             at: Timestamp::from_millis(content.created_at_ms),
+            read_back: content::said(content).is_some_and(|said| !said.read_back.trim().is_empty()),
         },
     )?;
     // What is said to a message that was taken back says what it said.
@@ -151,6 +153,7 @@ struct Subject {
     asks: bool,
     recalled: bool,
     hash: Vec<u8>,
+    reads_back: bool,
 }
 
 impl Subject {
@@ -160,7 +163,7 @@ impl Subject {
             .connection
             .prepare_cached(
                 "SELECT c.reference, m.direction, m.proof, m.asks, m.content_hash,
-                        m.recalled_at IS NOT NULL
+                        m.recalled_at IS NOT NULL, m.reads_back
                  FROM message m JOIN conversation c ON c.id = m.conversation
                  WHERE m.sender_device = ?1 AND m.message_id = ?2 AND m.shown = 1",
             )?
@@ -174,11 +177,12 @@ impl Subject {
                         row.get(3)?,
                         row.get::<_, Option<Vec<u8>>>(4)?,
                         row.get(5)?,
+                        row.get(6)?,
                     ))
                 },
             )
             .optional()?;
-        let Some((reference, direction, proof, asks, hash, recalled)) = row else {
+        let Some((reference, direction, proof, asks, hash, recalled, reads_back)) = row else {
             return Ok(None);
         };
         let us = &step.context.identity.user_id;
@@ -189,10 +193,11 @@ impl Subject {
             asks,
             recalled,
             hash: hash.unwrap_or_default(),
+            reads_back,
         }))
     }
 
-    fn check(&self) -> Result<(), SendError> {
+    fn check(&self, verdict: Verdict, read_back: &str) -> Result<(), SendError> {
         if self.direction != Direction::Incoming {
             return Err(SendError::OwnMessage);
         }
@@ -201,6 +206,10 @@ impl Subject {
         }
         if !self.asks || self.recalled {
             return Err(SendError::NotAsked);
+        }
+        let accepts = verdict == Verdict::Accepted;
+        if self.reads_back && accepts && read_back.trim().is_empty() {
+            return Err(SendError::ReadBackNeeded);
         }
         Ok(())
     }

@@ -145,6 +145,40 @@ fn concerned(step: &Step<'_>, content: &v1::Content) -> Result<Vec<UserId>, Erro
         .collect::<Result<_, _>>()?)
 }
 
+/// The recipients' devices whose software does not know a type of content; `None` when entries have to be fetched
+/// first, which are asked for.
+pub(crate) fn without_type(
+    step: &mut Step<'_>,
+    recipient: &Recipient,
+    type_uri: &str,
+) -> Result<Option<Vec<(UserId, DeviceId)>>, Error> {
+    let Some(audience) = of(step, recipient, &v1::Content::default())? else {
+        return Ok(None);
+    };
+    let mut without = Vec::new();
+    for (device, user) in audience.devices {
+        if user != step.context.identity.user_id && !knows(step, &user, device, type_uri)? {
+            without.push((user, device));
+        }
+    }
+    Ok(Some(without))
+}
+
+/// Whether a device knows a type of content, as far as the directory is at hand.
+pub(super) fn knows(
+    step: &mut Step<'_>,
+    user: &UserId,
+    device: DeviceId,
+    type_uri: &str,
+) -> Result<bool, Error> {
+    let key = EntryKey::Person(user.clone());
+    let Lookup::Present(entry) = step.memory.directory.entry(step.connection, &key)? else {
+        return Ok(true);
+    };
+    let listed = entry.person().and_then(|person| person.device(device));
+    Ok(listed.is_none_or(|device| device.credential.credential().supports(type_uri)))
+}
+
 /// The devices that nothing can be sealed for yet.
 pub(super) fn without_session(
     step: &mut Step<'_>,

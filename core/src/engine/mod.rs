@@ -21,7 +21,7 @@
 pub(crate) mod amending;
 pub(crate) mod answering;
 pub(crate) mod attempt;
-mod audience;
+pub(crate) mod audience;
 pub(crate) mod control;
 pub(crate) mod event;
 mod failing;

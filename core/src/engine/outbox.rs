@@ -26,7 +26,7 @@ use crate::{
     error::{Error, SendError},
     id::{MessageId, MessageRef},
     message::{
-        Direction, Draft, FailureCause, Priority, Proof, TEXT,
+        Direction, Draft, FailureCause, Priority, Proof, TEXT, content,
         lifecycle::Happening,
         rows::{self, Facts, NewMessage},
     },
@@ -53,12 +53,15 @@ pub(crate) fn send(step: &mut Step<'_>, draft: &Draft) -> Result<MessageId, Erro
         return Ok(known);
     }
     let rules = step.memory.directory.policy(step.connection)?;
-    policy::check_text(&draft.text, &rules)?;
+    if let Some(structured) = &draft.structured {
+        structured.check()?;
+    }
+    let mut content = content_of(draft);
+    policy::check_text(&content::text_of(&content).0, &rules)?;
     if draft.priority == Priority::Stat {
         check_stat(step, draft, &rules)?;
     }
-    let (bytes, identifiers) = size_of(draft);
-    policy::check_size(bytes, identifiers)?;
+    policy::check_size(size_of(&content), identifiers_of(&content))?;
     if draft
         .idempotency_key
         .as_ref()
@@ -67,7 +70,6 @@ pub(crate) fn send(step: &mut Step<'_>, draft: &Draft) -> Result<MessageId, Erro
         return Err(SendError::IdempotencyKeyTooLong.into());
     }
     refuse_hopeless(step, &draft.recipient)?;
-    let mut content = content_of(draft);
     if let Some(message) = draft.reply_to {
         content.subject = Some(subject_of(step, message)?);
     }
@@ -269,15 +271,15 @@ fn check_stat(step: &mut Step<'_>, draft: &Draft, rules: &Policy) -> Result<(), 
     Ok(policy::check_stat(distinct.len(), roles, rules)?)
 }
 
-/// Bytes of a draft's text and patient, and how many identifiers the patient has.
-fn size_of(draft: &Draft) -> (usize, usize) {
-    let patient = draft.patient.as_ref().map_or((0, 0), |patient| {
-        let ids = patient.identifiers.iter();
-        let ids: usize = ids.map(|id| id.system.len() + id.value.len()).sum();
-        let bytes = patient.name.len() + patient.encounter.len() + ids;
-        (bytes, patient.identifiers.len())
-    });
-    (draft.text.len() + patient.0, patient.1)
+/// Bytes of what a sender decides about a content: what it says and whom it is about.
+fn size_of(content: &v1::Content) -> usize {
+    let patient = content.patient.as_ref().map_or(0, Message::encoded_len);
+    content.body.len() + content.fallback_text.len() + patient
+}
+
+fn identifiers_of(content: &v1::Content) -> usize {
+    let patient = content.patient.as_ref();
+    patient.map_or(0, |patient| patient.identifiers.len())
 }
 
 /// What a draft says.
@@ -286,12 +288,27 @@ fn content_of(draft: &Draft) -> v1::Content {
     let within = draft
         .answer_within
         .map_or(0, |time| time.as_millis().max(1));
+    let said = match &draft.structured {
+        None => v1::Content {
+            type_uri: TEXT.to_owned(),
+            body: v1::TextBody {
+                text: draft.text.clone(),
+            }
+            .encode_to_vec(),
+            ..Default::default()
+        },
+        Some(structured) => v1::Content {
+            type_uri: structured.type_uri().to_owned(),
+            body: structured.encode(),
+            fallback_text: if draft.text.trim().is_empty() {
+                structured.fallback()
+            } else {
+                draft.text.clone()
+            },
+            ..Default::default()
+        },
+    };
     v1::Content {
-        type_uri: TEXT.to_owned(),
-        body: v1::TextBody {
-            text: draft.text.clone(),
-        }
-        .encode_to_vec(),
         priority: draft.priority as i32,
         patient: draft.patient.as_ref().map(|patient| v1::PatientContext {
             identifiers: patient
@@ -307,7 +324,7 @@ fn content_of(draft: &Draft) -> v1::Content {
         }),
         occurred_at_ms: draft.occurred_at.map_or(0, Timestamp::as_millis),
         answer_within_ms: u64::try_from(within).unwrap_or(u64::MAX),
-        ..Default::default()
+        ..said
     }
 }
 

@@ -8,14 +8,13 @@
 //! nothing is left, which is the client's.
 
 use rusqlite::{OptionalExtension, params};
-use wardline_org::{DeviceId, EntryKey, Timestamp, UserId};
+use wardline_org::{DeviceId, Timestamp, UserId};
 use wardline_proto::{Message, v1};
 
-use super::{Step, event::Event, outbox};
+use super::{Step, audience, event::Event, outbox};
 use crate::{
     audit::Action,
     conversation::{self, Recipient},
-    directory::Lookup,
     error::{Error, SendError},
     id::{ConversationId, MessageRef},
     message::{
@@ -122,14 +121,8 @@ fn note_too_old(step: &mut Step<'_>, message: i64) -> Result<(), Error> {
         .collect::<Result<_, _>>()?;
     for (device, user) in devices {
         let device = DeviceId::from_slice(&device).map_err(|_| damaged())?;
-        let key = EntryKey::Person(UserId::new(user).map_err(|_| damaged())?);
-        let Lookup::Present(entry) = step.memory.directory.entry(step.connection, &key)? else {
-            continue;
-        };
-        let knows = entry
-            .person()
-            .and_then(|person| person.device(device))
-            .is_none_or(|device| device.credential.credential().supports(RECALL));
+        let user = UserId::new(user).map_err(|_| damaged())?;
+        let knows = audience::knows(step, &user, device, RECALL)?;
         if !knows {
             step.connection
                 .prepare_cached(

@@ -83,6 +83,8 @@ pub(crate) struct NewAnswer<'a> {
     pub(crate) device: DeviceId,
     pub(crate) verdict: Verdict,
     pub(crate) at: Timestamp,
+    /// Whether it says what was understood.
+    pub(crate) read_back: bool,
 }
 
 /// What noting an answer, or taking in its message, has changed.
@@ -97,7 +99,7 @@ pub(crate) fn note(connection: &Connection, new: &NewAnswer<'_>) -> Result<bool,
     connection
         .prepare_cached(
             "INSERT INTO answer (message, subject_device, subject_id, subject_hash, user_id,
-                 device_id, verdict, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                 device_id, verdict, at, read_back) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?
         .execute(params![
             new.row,
@@ -108,6 +110,7 @@ pub(crate) fn note(connection: &Connection, new: &NewAnswer<'_>) -> Result<bool,
             new.device.as_bytes(),
             new.verdict as i64,
             new.at.as_millis(),
+            new.read_back,
         ])?;
     Ok(!count(connection, new.subject)?.is_empty())
 }
@@ -134,7 +137,8 @@ pub(crate) fn count(
     let mut counted = Vec::new();
     {
         let mut waiting = connection.prepare_cached(
-            "SELECT a.message, a.subject_hash, a.user_id, a.device_id, a.verdict, m.conversation, m.proof
+            "SELECT a.message, a.subject_hash, a.user_id, a.device_id, a.verdict, m.conversation, m.proof,
+                    a.read_back
              FROM answer a JOIN message m ON m.sequence = a.message
              WHERE a.subject_device = ?1 AND a.subject_id = ?2 AND a.counts IS NULL
              ORDER BY a.message",
@@ -142,7 +146,11 @@ pub(crate) fn count(
         let mut rows = waiting.query(params![subject.device.as_bytes(), subject.id.as_bytes()])?;
         while let Some(row) = rows.next()? {
             let device: Vec<u8> = row.get(3)?;
-            let counts = asked.hash == row.get::<_, Vec<u8>>(1)?
+            let verdict = Verdict::from_number(row.get(4)?).ok_or_else(damaged)?;
+            // Whoever accepts what must be read back has not done so before.
+            let read_back = row.get(7)? || !asked.reads_back || verdict == Verdict::Declined;
+            let counts = read_back
+                && asked.hash == row.get::<_, Vec<u8>>(1)?
                 && asked.conversation == row.get::<_, i64>(5)?
                 && row.get::<_, i64>(6)? == Proof::Proven as i64
                 && asked.recipients.chunks_exact(16).any(|one| one == device);
@@ -152,7 +160,7 @@ pub(crate) fn count(
             if counts {
                 counted.push(Counted {
                     user: UserId::new(row.get::<_, String>(2)?).map_err(|_| damaged())?,
-                    verdict: Verdict::from_number(row.get(4)?).ok_or_else(damaged)?,
+                    verdict,
                 });
             }
         }
@@ -296,12 +304,13 @@ struct Asked {
     conversation: i64,
     hash: Vec<u8>,
     recipients: Vec<u8>,
+    reads_back: bool,
 }
 
 fn asked(connection: &Connection, subject: MessageRef) -> Result<Option<Asked>, StoreError> {
     Ok(connection
         .prepare_cached(
-            "SELECT sequence, conversation, content_hash, recipients FROM message
+            "SELECT sequence, conversation, content_hash, recipients, reads_back FROM message
              WHERE sender_device = ?1 AND message_id = ?2 AND shown = 1",
         )?
         .query_row(
@@ -312,6 +321,7 @@ fn asked(connection: &Connection, subject: MessageRef) -> Result<Option<Asked>, 
                     conversation: row.get(1)?,
                     hash: row.get::<_, Option<_>>(2)?.unwrap_or_default(),
                     recipients: row.get::<_, Option<_>>(3)?.unwrap_or_default(),
+                    reads_back: row.get(4)?,
                 })
             },
         )

@@ -5,7 +5,7 @@
 use wardline_org::{DeviceId, Timestamp};
 use wardline_proto::{Message as _, v1};
 
-use super::{AMEND, ANSWER, TEXT, Verdict};
+use super::{AMEND, ANSWER, TEXT, Verdict, structured::Structured};
 use crate::{
     id::{MessageId, MessageRef},
     store::StoreError,
@@ -27,7 +27,14 @@ pub(crate) fn text_of(content: &v1::Content) -> (String, bool) {
     {
         return (body.text, true);
     }
-    (content.fallback_text.clone(), false)
+    let structured = Structured::of(content);
+    let text = match &structured {
+        // Whoever sends none must not hide what is ordered.
+        Some(structured) if content.fallback_text.trim().is_empty() => structured.fallback(),
+        _ => content.fallback_text.clone(),
+    };
+    let known = structured.is_some_and(|known| !matches!(known, Structured::Vendor(_)));
+    (text, known)
 }
 
 /// The message that a content speaks of, and by which ciphertext.

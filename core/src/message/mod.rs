@@ -2,7 +2,7 @@
 //!
 //! [`content`] is what one says; [`lifecycle`] is the one table of what can happen on the way to a device, and [`answer`] what people say to
 //! a message that asks for it; [`rows`] writes messages and their recipients; [`timeline`] reads them, page by page, and [`list`] the conversations they are
-//! in; [`recall`] takes messages back; [`amend`] corrects them; [`receipts`] queues what this device owes to authors; [`notice`] keeps
+//! in; [`recall`] takes messages back; [`amend`] corrects them; [`structured`] is what is typed; [`receipts`] queues what this device owes to authors; [`notice`] keeps
 //! what nobody was told of yet.
 
 pub(crate) mod amend;
@@ -14,6 +14,7 @@ pub(crate) mod notice;
 pub(crate) mod recall;
 pub(crate) mod receipts;
 pub(crate) mod rows;
+pub(crate) mod structured;
 pub(crate) mod timeline;
 
 pub use amend::{Amended, Version};
@@ -22,6 +23,7 @@ pub use lifecycle::{DeliveryState, FailureCause};
 pub use list::{Conversation, ConversationPage, NewestMessage};
 pub use notice::{Notice, NoticeSender};
 pub use recall::{RecallOutcome, Recalled};
+pub use structured::{CriticalResult, Order, Sbar, Structured, VendorContent};
 pub use timeline::{Asked, Cursor, DeviceDelivery, Message, Page, PersonDelivery};
 
 use std::time::Duration;
@@ -51,6 +53,7 @@ pub struct Draft {
     pub(crate) answer_within: Option<Duration>,
     pub(crate) reply_to: Option<MessageRef>,
     pub(crate) idempotency_key: Option<String>,
+    pub(crate) structured: Option<Structured>,
 }
 
 impl Draft {
@@ -65,6 +68,7 @@ impl Draft {
             answer_within: None,
             reply_to: None,
             idempotency_key: None,
+            structured: None,
         }
     }
 
@@ -110,6 +114,14 @@ impl Draft {
     #[must_use]
     pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
         self.idempotency_key = Some(key.into());
+        self
+    }
+
+    /// Makes it a structured message. The draft's text is what devices show that do not know its type; when that is
+    /// empty, it is made of the fields. A vendor's type needs a text.
+    #[must_use]
+    pub fn structured(mut self, structured: Structured) -> Self {
+        self.structured = Some(structured);
         self
     }
 }

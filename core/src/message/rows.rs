@@ -7,6 +7,7 @@ use wardline_proto::v1;
 use super::{
     AMEND, ANSWER, Direction, Priority, Proof, RECALL, content,
     lifecycle::{DeliveryState, FailureCause, Happening},
+    structured,
 };
 use crate::{id::MessageId, store::StoreError, vault::BodyPlace};
 
@@ -41,6 +42,8 @@ pub(crate) struct Facts {
     pub(crate) answer_by: Option<Timestamp>,
     /// Whose answer counts: the devices of a content that asks, as the column holds them.
     pub(crate) recipients: Option<Vec<u8>>,
+    /// Nobody accepts it without reading it back.
+    pub(crate) reads_back: bool,
 }
 
 impl Facts {
@@ -55,7 +58,9 @@ impl Facts {
             }
             _ => true,
         };
-        let asks = shown && (within > 0 || Priority::from_wire(content.priority) == Priority::Stat);
+        let reads_back = shown && structured::wants_read_back(content);
+        let urgent = within > 0 || Priority::from_wire(content.priority) == Priority::Stat;
+        let asks = shown && (urgent || reads_back);
         let deadline = i64::try_from(within)
             .unwrap_or(i64::MAX)
             .saturating_add(content.created_at_ms);
@@ -66,6 +71,7 @@ impl Facts {
             asks,
             answer_by: (asks && within > 0).then(|| Timestamp::from_millis(deadline)),
             recipients: asks.then(|| content.recipient_devices.concat()),
+            reads_back,
         }
     }
 }
@@ -79,9 +85,9 @@ pub(crate) fn insert(
         .prepare_cached(
             "INSERT INTO message (message_id, sender_device, sender_user, conversation, direction,
                  proof, priority, created_at, arrived_at, content_hash, body, content_key, shown,
-                 occurred_at, asks, answer_by, recipients, open)
+                 occurred_at, asks, answer_by, recipients, open, reads_back)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-                 ?15)
+                 ?15, ?18)
              ON CONFLICT (sender_device, message_id) DO NOTHING",
         )?
         .execute(params![
@@ -102,6 +108,7 @@ pub(crate) fn insert(
             new.facts.asks,
             new.facts.answer_by.map(Timestamp::as_millis),
             new.facts.recipients,
+            new.facts.reads_back,
         ])?;
     if inserted == 0 {
         return Ok(None);

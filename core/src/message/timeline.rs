@@ -11,7 +11,7 @@ use wardline_proto::{Message as _, v1};
 
 use super::{
     Amended, Direction, Patient, PatientIdentifier, Priority, Proof, RecallOutcome, Recalled,
-    amend,
+    Structured, amend,
     answer::{self, StandingAnswer},
     content,
     lifecycle::{DeliveryState, FailureCause},
@@ -69,6 +69,9 @@ pub struct Message {
     /// When its author has corrected it: `text` is what it says now, and
     /// [`Client::history`](crate::Client::history) what it said before.
     pub amended: Option<Amended>,
+    /// What its typed fields say, when it has any that this version knows, or a vendor's. A corrected message has the
+    /// text alone.
+    pub structured: Option<Structured>,
 }
 
 /// An answer is wanted.
@@ -299,6 +302,7 @@ fn read(row: &rusqlite::Row<'_>, opener: &mut BodyOpener<'_>) -> Result<Message,
         text = corrected;
         amended
     });
+    let structured = Structured::of(&content);
     let in_reply_to = content::subject_of(&content).map(|(message, _)| message);
     Ok(Message {
         id,
@@ -343,6 +347,7 @@ fn read(row: &rusqlite::Row<'_>, opener: &mut BodyOpener<'_>) -> Result<Message,
         },
         in_reply_to,
         recalled,
+        structured: amended.is_none().then_some(structured).flatten(),
         amended,
     })
 }

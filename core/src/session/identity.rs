@@ -143,4 +143,7 @@ const CAPABILITIES: &[&str] = &[
     "wardline.answer/1",
     "wardline.recall/1",
     "wardline.amend/1",
+    "wardline.sbar/1",
+    "wardline.critical-result/1",
+    "wardline.order/1",
 ];

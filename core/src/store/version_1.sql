@@ -64,6 +64,7 @@ CREATE INDEX conversation_unread ON conversation (unread) WHERE unread > 0;
 -- something about another message. `asks` says that an answer is wanted, `answer_by` until when, and `recipients`
 -- whose answer counts (device ids, sorted); `open` that nobody has accepted it yet. What was taken back has no
 -- body; `recall` is the row that says why. `amendment` is the row with the text that stands, when it was corrected.
+-- `reads_back`: nobody accepts it without reading it back.
 CREATE TABLE message (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,
     message_id BLOB NOT NULL,
@@ -88,6 +89,7 @@ CREATE TABLE message (
     recalled_at INTEGER,
     recall INTEGER,
     amendment INTEGER,
+    reads_back INTEGER NOT NULL DEFAULT 0,
     UNIQUE (sender_device, message_id)
 ) STRICT;
 CREATE INDEX message_timeline ON message (conversation, sequence) WHERE shown = 1;
@@ -97,7 +99,7 @@ CREATE INDEX message_unread ON message (conversation, priority)
     WHERE read_at IS NULL AND direction = 2 AND shown = 1 AND recalled_at IS NULL;
 
 -- Who accepted or declined which message; `message` is the row that said so, and holds the read-back. An answer
--- may overtake what it answers: `counts` is NULL until that is here.
+-- may overtake what it answers: `counts` is NULL until that is here. `read_back` says whether there is one.
 CREATE TABLE answer (
     message INTEGER PRIMARY KEY REFERENCES message (sequence) ON DELETE CASCADE,
     subject_device BLOB NOT NULL,
@@ -107,7 +109,8 @@ CREATE TABLE answer (
     device_id BLOB NOT NULL,
     verdict INTEGER NOT NULL,
     at INTEGER NOT NULL,
-    counts INTEGER
+    counts INTEGER,
+    read_back INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX answer_subject ON answer (subject_device, subject_id, user_id, at);
 

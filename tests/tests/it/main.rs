@@ -21,5 +21,6 @@ mod recalls;
 mod reopen;
 mod runtimes;
 mod seam;
+mod structured;
 mod urgency;
 mod wipe;

@@ -214,7 +214,7 @@ fn a_correction_after_a_recall_says_nothing_any_more() {
 fn a_correction_of_what_was_withdrawn_before_it_came_is_not_kept() {
     for order in [[AMENDED, TAKEN_BACK], [TAKEN_BACK, AMENDED]] {
         let store = Store::new();
-        order.map(|said| store.take(said));
+        order.into_iter().for_each(|said| store.take(said));
         assert_eq!(store.end(), (None, false, 0));
         let by_another = Store::new();
         by_another.take(AMENDED);

@@ -67,7 +67,12 @@ impl Store {
 
     /// The message arrives; what was said before counts from now on.
     fn message(&self) -> Vec<Counted> {
+        self.message_of("wardline.text/1")
+    }
+
+    fn message_of(&self, type_uri: &str) -> Vec<Counted> {
         let facts = Facts::of(&v1::Content {
+            type_uri: type_uri.to_owned(),
             priority: Priority::Stat as i32,
             recipient_devices: vec![device_id(1).to_vec(), device_id(2).to_vec()],
             ..Default::default()
@@ -102,6 +107,7 @@ impl Store {
             device: device_id(said.device),
             verdict: said.verdict,
             at: Timestamp::from_millis(said.at),
+            read_back: false,
         };
         note(&self.connection, &new).unwrap()
     }
@@ -199,6 +205,18 @@ fn an_answer_that_does_not_belong_to_the_message_closes_nothing() {
     assert!(store.is_open() && store.standing().is_empty());
     assert!(store.answer(5, ACCEPT));
     assert!(!store.is_open());
+}
+
+#[test]
+fn whoever_takes_a_critical_result_without_reading_it_back_has_not_taken_it() {
+    for type_uri in ["wardline.critical-result/1", "wardline.order/1"] {
+        let store = Store::new();
+        store.message_of(type_uri);
+        assert!(!store.answer(1, ACCEPT), "{type_uri}");
+        assert!(store.is_open());
+        let verdict = Verdict::Declined;
+        assert!(store.answer(2, Said { verdict, ..ACCEPT }), "{type_uri}");
+    }
 }
 
 #[test]
