@@ -2,9 +2,10 @@
 
 use std::{env, error::Error, fs, path::PathBuf};
 
-const FILES: [&str; 4] = [
+const FILES: [&str; 5] = [
     "wardline/v1/content.proto",
     "wardline/v1/directory.proto",
+    "wardline/v1/proof.proto",
     "wardline/v1/relay.proto",
     "wardline/v1/sealed.proto",
 ];

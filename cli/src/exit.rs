@@ -35,3 +35,5 @@ pub(crate) const DATA: u8 = 4;
 pub(crate) const NEWER: u8 = 5;
 /// A file that was named cannot be used: root document, certificate, key, push gateway.
 pub(crate) const FILE: u8 = 6;
+/// What was to be verified does not hold.
+pub(crate) const UNPROVEN: u8 = 7;

@@ -6,6 +6,7 @@
 mod exit;
 mod org;
 mod relay;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -27,12 +28,16 @@ enum Command {
     /// Found an organization and keep its keys.
     #[command(subcommand)]
     Org(org::Command),
+    /// Verify offline who wrote a message.
+    #[command(after_long_help = verify::EXAMPLES)]
+    Verify(verify::Arguments),
 }
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Relay(arguments) => relay::run(arguments),
         Command::Org(command) => org::run(command),
+        Command::Verify(arguments) => verify::run(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

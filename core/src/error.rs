@@ -44,6 +44,9 @@ pub enum Error {
     /// The relay showed an entry that is not believed.
     #[error(transparent)]
     Entries(#[from] EntriesError),
+    /// A message proves nothing to an outsider.
+    #[error(transparent)]
+    Proof(#[from] wardline_org::proof::ProofError),
     /// A person's key is needed: unlock first.
     #[error("the client is locked; unlock it first")]
     Locked,
@@ -184,6 +187,7 @@ impl Error {
             Self::Directory(_) => "WL-DIRECTORY-REFUSED",
             Self::Entries(EntriesError::HeadMoved { .. }) => "WL-DIRECTORY-HEAD-MOVED",
             Self::Entries(_) => "WL-DIRECTORY-BAD-PROOF",
+            Self::Proof(_) => "WL-PROOF-REFUSED",
             Self::Locked => "WL-LOCKED",
             Self::Wiped => "WL-WIPED",
             Self::NotEnrolled => "WL-NOT-ENROLLED",
@@ -234,9 +238,11 @@ impl Error {
             Self::Call(CallError::Refused(refusal)) if refusal.code == RelayCode::Revoked => {
                 Recovery::Enroll
             }
-            Self::Directory(_) | Self::Entries(_) | Self::Call(_) | Self::Wiped => {
-                Recovery::AskTheAdministrator
-            }
+            Self::Directory(_)
+            | Self::Entries(_)
+            | Self::Proof(_)
+            | Self::Call(_)
+            | Self::Wiped => Recovery::AskTheAdministrator,
             _ => Recovery::AskTheDeveloper,
         }
     }

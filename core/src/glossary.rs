@@ -39,6 +39,7 @@ pub fn errors() -> Vec<Error> {
         Error::Search,
         Error::NoRuntime,
         Error::NoRandomness,
+        Error::Proof(wardline_org::proof::ProofError::NoSuchDevice),
     ];
     errors.extend(sends().map(Error::from));
     errors.extend(vaults().map(Error::from));

@@ -133,5 +133,6 @@ pub use message::{
     RecallOutcome, Recalled, Sbar, StandingAnswer, Structured, VendorContent, Verdict, Version,
 };
 pub use store::StoreError;
+pub use wardline_org::proof::{MessageProof, ProofError, ProvenCorrection, ProvenMessage};
 pub use wardline_org::push::{PushError, PushRegistration};
 pub use wardline_sqlite::halt;

@@ -93,6 +93,7 @@
 //! | keep one, as a relay does | [`directory`] |
 //! | make one | [`authority`], [`ticket`], [`publisher`], [`fhir`] |
 //! | take a device out of the world | [`wipe`] |
+//! | prove to outsiders who wrote a message | [`proof`] |
 //!
 //! # Features
 //!
@@ -143,6 +144,7 @@ pub mod note;
 pub mod person;
 pub mod policy;
 pub mod prekey;
+pub mod proof;
 #[cfg(feature = "authority")]
 pub mod publisher;
 pub mod push;

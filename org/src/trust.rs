@@ -181,6 +181,11 @@ impl Trust {
         }
     }
 
+    /// The hash of the root document that everything is believed from.
+    pub fn pin(&self) -> &Hash {
+        &self.pin
+    }
+
     /// The organization.
     pub fn org(&self) -> &OrgId {
         &self.org

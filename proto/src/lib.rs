@@ -11,6 +11,7 @@
 //! | `relay.proto` | devices, the authority and the relay: every call of the relay |
 //! | `sealed.proto` | the recipient device only, inside Olm: content keys and control traffic |
 //! | `content.proto` | the recipient device only, inside the content cipher: what a person wrote |
+//! | `proof.proto` | whoever is shown a message and asks who wrote it |
 //!
 //! Types that carry secrets or what people wrote have a `Debug` that shows nothing.
 //!

@@ -37,6 +37,7 @@ pub(crate) enum Action {
     MessagePurged = 33,
     MessageAmended = 70,
     AmendmentRefused = 71,
+    ProofExported = 72,
 }
 
 /// Appends a record inside the caller's transaction.

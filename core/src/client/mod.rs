@@ -23,6 +23,7 @@ mod line;
 mod live;
 mod lock;
 mod messages;
+mod proof;
 mod purging;
 mod push;
 mod replies;

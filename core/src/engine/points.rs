@@ -68,6 +68,7 @@ points! {
         Bodies => "wardline::bodies::before_commit", "wardline::bodies::after_commit";
         Revoked => "wardline::revoked::before_commit", "wardline::revoked::after_commit";
         Amend => "wardline::amend::before_commit", "wardline::amend::after_commit";
+        Export => "wardline::export::before_commit", "wardline::export::after_commit";
     }
 
     /// A call to the relay: signed and not made, then answered and the answer not taken in.

@@ -9,7 +9,8 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 use wardline_org::{DeviceId, Timestamp, UserId};
-use wardline_proto::v1;
+use wardline_proto::{Message as _, v1};
+use zeroize::Zeroizing;
 
 use super::{
     content,
@@ -274,33 +275,22 @@ pub(crate) fn history(
     subject: MessageRef,
 ) -> Result<Vec<Version>, Error> {
     let mut opener = BodyOpener::new(keys);
-    let Some(first) = first(connection, &mut opener, subject)? else {
-        return Err(Error::Unknown);
-    };
-    let mut versions = vec![first];
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT a.version_device, a.version_id, a.user_id, a.at, m.sender_device, m.message_id, m.body
-         {COUNTED} AND length(m.body) > 0 ORDER BY a.at, a.version_id, a.version_device, m.message_id"
-    ))?;
-    let mut rows = statement.query(params![subject.device.as_bytes(), subject.id.as_bytes()])?;
-    while let Some(row) = rows.next()? {
-        let of = |device: usize, id: usize| -> Result<MessageRef, Error> {
-            let bytes = |column| row.get::<_, Vec<u8>>(column);
-            Ok(reference(&bytes(device)?, &bytes(id)?)?)
-        };
-        let version = of(0, 1)?;
-        if versions
-            .last()
-            .is_some_and(|last| last.reference == version)
-        {
-            // A copy.
-            continue;
-        }
-        let said = said(&mut opener, of(4, 5)?, &row.get::<_, Vec<u8>>(6)?).unwrap_or_default();
+    let first = first(connection, &mut opener, subject)?.ok_or(Error::Unknown)?;
+    let content = first.body.and_then(|body| content::content_of(&body).ok());
+    let mut versions = vec![Version {
+        reference: subject,
+        by: first.by,
+        at: first.at,
+        text: content.map_or_else(String::new, |content| content::text_of(&content).0),
+        reason: String::new(),
+        stands: false,
+    }];
+    for correction in corrections(connection, subject)? {
+        let said = said(&mut opener, correction.row, &correction.body).unwrap_or_default();
         versions.push(Version {
-            reference: version,
-            by: UserId::new(row.get::<_, String>(2)?).map_err(|_| damaged())?,
-            at: Timestamp::from_millis(row.get(3)?),
+            reference: correction.version,
+            by: correction.by,
+            at: correction.at,
             text: said.text,
             reason: said.reason,
             stands: false,
@@ -312,12 +302,87 @@ pub(crate) fn history(
     Ok(versions)
 }
 
+/// What the author's devices have signed: a message and its corrections, in the order in which they stand.
+pub(crate) fn signed(
+    connection: &Connection,
+    keys: &ReadingKeys,
+    subject: MessageRef,
+) -> Result<(v1::SignedContent, Vec<v1::SignedContent>), Error> {
+    let mut opener = BodyOpener::new(keys);
+    let decode = |body: &[u8]| v1::SignedContent::decode(body).map_err(|_| damaged());
+    let first = first(connection, &mut opener, subject)?.and_then(|first| first.body);
+    let message = decode(&first.ok_or(Error::Unknown)?)?;
+    let mut signed = Vec::new();
+    for correction in corrections(connection, subject)? {
+        let place = rows::place_id(correction.row.device, correction.row.id);
+        let body = opener.open(rows::body_place(&place), &correction.body)?;
+        signed.push(decode(&body)?);
+    }
+    let unsigned = |signed: &v1::SignedContent| signed.signature.is_empty();
+    if unsigned(&message) || signed.iter().any(unsigned) {
+        // It waits to be sealed.
+        return Err(Error::Unknown);
+    }
+    Ok((message, signed))
+}
+
+/// A correction that counts.
+struct Correction {
+    version: MessageRef,
+    /// What names the row that holds it: a copy's own name.
+    row: MessageRef,
+    by: UserId,
+    at: Timestamp,
+    body: Vec<u8>,
+}
+
+/// The corrections of a message that count, each once, in the order in which they stand.
+fn corrections(
+    connection: &Connection,
+    subject: MessageRef,
+) -> Result<Vec<Correction>, StoreError> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT a.version_device, a.version_id, a.user_id, a.at, m.sender_device, m.message_id, m.body
+         {COUNTED} AND length(m.body) > 0
+         ORDER BY a.at, a.version_id, a.version_device, m.message_id"
+    ))?;
+    let mut rows = statement.query(params![subject.device.as_bytes(), subject.id.as_bytes()])?;
+    let mut corrections: Vec<Correction> = Vec::new();
+    while let Some(row) = rows.next()? {
+        let named = |device: usize, id: usize| -> Result<MessageRef, StoreError> {
+            let (device, id): (Vec<u8>, Vec<u8>) = (row.get(device)?, row.get(id)?);
+            reference(&device, &id)
+        };
+        let version = named(0, 1)?;
+        let last = corrections.last();
+        if last.is_some_and(|last| last.version == version) {
+            // A copy.
+            continue;
+        }
+        corrections.push(Correction {
+            version,
+            row: named(4, 5)?,
+            by: UserId::new(row.get::<_, String>(2)?).map_err(|_| damaged())?,
+            at: Timestamp::from_millis(row.get(3)?),
+            body: row.get(6)?,
+        });
+    }
+    Ok(corrections)
+}
+
 /// A message as it was first written.
+struct First {
+    by: UserId,
+    at: Timestamp,
+    /// `None` when it is damaged.
+    body: Option<Zeroizing<Vec<u8>>>,
+}
+
 fn first(
     connection: &Connection,
     opener: &mut BodyOpener<'_>,
     subject: MessageRef,
-) -> Result<Option<Version>, Error> {
+) -> Result<Option<First>, StoreError> {
     let found: Option<(String, i64, Vec<u8>)> = connection
         .prepare_cached(
             "SELECT sender_user, created_at, body FROM message
@@ -328,19 +393,14 @@ fn first(
             |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
         )
         .optional()?;
-    let Some((user, at, body)) = found else {
+    let Some((by, at, body)) = found else {
         return Ok(None);
     };
     let place = rows::place_id(subject.device, subject.id);
-    let body = opener.open(rows::body_place(&place), &body).ok();
-    let content = body.and_then(|body| content::content_of(&body).ok());
-    Ok(Some(Version {
-        reference: subject,
-        by: UserId::new(user).map_err(|_| damaged())?,
+    Ok(Some(First {
+        by: UserId::new(by).map_err(|_| damaged())?,
         at: Timestamp::from_millis(at),
-        text: content.map_or_else(String::new, |content| content::text_of(&content).0),
-        reason: String::new(),
-        stands: false,
+        body: opener.open(rows::body_place(&place), &body).ok(),
     }))
 }
 

@@ -225,10 +225,10 @@ pub enum Proof {
 }
 
 /// The content type of a text message.
-pub(crate) const TEXT: &str = "wardline.text/1";
+pub(crate) const TEXT: &str = wardline_org::proof::TEXT;
 /// The content type of what takes a message back.
 pub(crate) const RECALL: &str = "wardline.recall/1";
 /// The content type of what says that a message is accepted or declined.
 pub(crate) const ANSWER: &str = "wardline.answer/1";
 /// The content type of what corrects a message.
-pub(crate) const AMEND: &str = "wardline.amend/1";
+pub(crate) const AMEND: &str = wardline_org::proof::AMEND;

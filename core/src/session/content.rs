@@ -100,7 +100,7 @@ pub(crate) fn sign(signer: &dyn Signer, content: &v1::Content) -> v1::SignedCont
 }
 
 /// What [`sign`] signs under; a verifier of an exported message needs it.
-pub(crate) const SIGNATURE_PURPOSE: &str = "content";
+pub(crate) const SIGNATURE_PURPOSE: &str = wardline_org::proof::CONTENT_PURPOSE;
 /// Keys are used once, so the nonce has nothing to distinguish.
 const NONCE: [u8; 12] = [0; 12];
 const ASSOCIATED: &[u8] = b"wardline/v1/content";

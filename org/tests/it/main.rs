@@ -27,6 +27,7 @@ mod imports;
 mod logs;
 mod notes;
 mod prekeys;
+mod proofs;
 #[cfg(feature = "authority")]
 mod publishers;
 #[cfg(feature = "authority")]

@@ -99,6 +99,14 @@ impl Device {
                     }
                 }
             }
+            Order::Export { to, beginning } => {
+                let client = self.client();
+                for message in messages(client, &recipient(&to)).await? {
+                    if message.text.starts_with(&beginning) {
+                        client.export_proof(message.reference()).await?;
+                    }
+                }
+            }
             Order::TakeBack { to, beginning } => {
                 let client = self.client();
                 for message in messages(client, &recipient(&to)).await? {

@@ -56,6 +56,13 @@ pub enum Order {
         /// How it begins.
         beginning: String,
     },
+    /// Export the proof of everything that was said to somebody and begins like this.
+    Export {
+        /// Whom it was said to.
+        to: To,
+        /// How it begins.
+        beginning: String,
+    },
     /// Take back everything that was said to somebody and begins like this.
     TakeBack {
         /// Whom it was said to.

@@ -163,6 +163,14 @@ impl Ward<'_> {
                 },
                 DONE,
             ),
+            (Order::Sync, DONE),
+            (
+                Order::Export {
+                    to: to(DOCTOR),
+                    beginning: text("slip", number),
+                },
+                DONE,
+            ),
             (
                 Order::TakeBack {
                     to: to(DOCTOR),

@@ -15,6 +15,7 @@ mod fuzz;
 mod inbox;
 mod keyless;
 mod network;
+mod proofs;
 mod push;
 mod quickstart;
 mod recalls;

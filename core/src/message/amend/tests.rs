@@ -2,7 +2,6 @@
 
 use proptest::prelude::*;
 use wardline_org::Hash;
-use wardline_proto::Message as _;
 
 use super::*;
 use crate::{
