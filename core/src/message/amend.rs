@@ -207,21 +207,19 @@ pub(crate) fn standing(
     connection: &Connection,
     subject: MessageRef,
 ) -> Result<Option<(MessageRef, Vec<u8>)>, StoreError> {
-    let found: Option<(Vec<u8>, Vec<u8>, Option<Vec<u8>>)> = connection
-        .prepare_cached(
-            "SELECT a.version_device, a.version_id, c.content_hash
-             FROM message m JOIN amendment a ON a.message = m.amendment
-             JOIN message c ON c.sequence = m.amendment
-             WHERE m.sender_device = ?1 AND m.message_id = ?2",
-        )?
-        .query_row(
-            params![subject.device.as_bytes(), subject.id.as_bytes()],
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
-        )
-        .optional()?;
-    found
-        .map(|(device, id, hash)| Ok((reference(&device, &id)?, hash.unwrap_or_default())))
-        .transpose()
+    let mut statement = connection.prepare_cached(
+        "SELECT a.version_device, a.version_id, c.content_hash
+         FROM message m JOIN amendment a ON a.message = m.amendment
+         JOIN message c ON c.sequence = m.amendment
+         WHERE m.sender_device = ?1 AND m.message_id = ?2",
+    )?;
+    let mut rows = statement.query(params![subject.device.as_bytes(), subject.id.as_bytes()])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    let (device, id): (Vec<u8>, Vec<u8>) = (row.get(0)?, row.get(1)?);
+    let hash: Option<Vec<u8>> = row.get(2)?;
+    Ok(Some((reference(&device, &id)?, hash.unwrap_or_default())))
 }
 
 /// The rows of this device that correct a message: what is to be stopped with it.
