@@ -68,6 +68,13 @@ pub struct Policy {
         skip_serializing_if = "default::is_amend_window"
     )]
     pub amend_window_seconds: u32,
+    /// How often a device gives notice again of a stat message that nobody has accepted; 0: never. Otherwise 10 seconds
+    /// to an hour.
+    #[serde(
+        default = "default::stat_repeat_seconds",
+        skip_serializing_if = "default::is_stat_repeat"
+    )]
+    pub stat_repeat_seconds: u32,
     /// Rules of a later version.
     #[serde(flatten)]
     pub other: serde_json::Map<String, serde_json::Value>,
@@ -88,6 +95,7 @@ impl Policy {
             stat_roles: Vec::new(),
             lock_screen: LockScreen::default(),
             amend_window_seconds: default::amend_window_seconds(),
+            stat_repeat_seconds: default::stat_repeat_seconds(),
             other: serde_json::Map::new(),
         }
     }
@@ -115,6 +123,11 @@ impl Policy {
     /// For how long after sending a message may be corrected.
     pub fn amend_window(&self) -> Duration {
         Duration::from_secs(self.amend_window_seconds.into())
+    }
+    /// How often a device gives notice again of a stat message that nobody has accepted; `None`: never.
+    pub fn stat_repeat(&self) -> Option<Duration> {
+        (self.stat_repeat_seconds != 0)
+            .then(|| Duration::from_secs(self.stat_repeat_seconds.into()))
     }
 
     /// Whether somebody with these staff roles may send stat messages.
@@ -162,6 +175,10 @@ impl Policy {
             0,
             30 * DAY,
         )?;
+        if self.stat_repeat_seconds != 0 {
+            let repeat = self.stat_repeat_seconds;
+            in_range("stat_repeat_seconds", repeat, LEAST_REPEAT, HOUR)?;
+        }
         let roles = u32::try_from(self.stat_roles.len()).unwrap_or(u32::MAX);
         in_range("stat_roles", roles, 0, MAX_ROLES)?;
         in_range(
@@ -296,6 +313,8 @@ const FIRST_LINE: &str = "wardline/v1/policy";
 const MAX_TEXT: u32 = 1024 * 1024;
 const MAX_ROLES: u32 = 64;
 const MAX_IDENTIFIERS: u32 = 8;
+/// More often is no alarm any more, only noise.
+const LEAST_REPEAT: u32 = 10;
 const HOUR: u32 = 60 * 60;
 const DAY: u32 = 24 * HOUR;
 
@@ -322,6 +341,10 @@ mod default {
         DAY
     }
 
+    pub(super) fn stat_repeat_seconds() -> u32 {
+        60
+    }
+
     // Rules that came later are left out where they say nothing new: the note of an older policy stays as it is.
     pub(super) fn is_recall_window(seconds: &u32) -> bool {
         *seconds == recall_window_seconds()
@@ -333,6 +356,9 @@ mod default {
 
     pub(super) fn is_amend_window(seconds: &u32) -> bool {
         *seconds == amend_window_seconds()
+    }
+    pub(super) fn is_stat_repeat(seconds: &u32) -> bool {
+        *seconds == stat_repeat_seconds()
     }
 
     pub(super) fn is_zero(number: &u32) -> bool {
@@ -383,5 +409,30 @@ mod tests {
             let json = serde_json::to_string(&policy).unwrap();
             assert_eq!(serde_json::from_str::<Policy>(&json).unwrap(), policy);
         }
+    }
+
+    #[test]
+    fn stat_messages_repeat_every_minute_unless_the_policy_says_otherwise() {
+        let mut policy = Policy::new("mercy".parse().unwrap());
+        assert_eq!(policy.stat_repeat(), Some(Duration::from_secs(60)));
+        let json = serde_json::to_string(&policy).unwrap();
+        assert!(
+            !json.contains("stat_repeat"),
+            "an older policy's note stays"
+        );
+        for (seconds, fine) in [
+            (0, true),
+            (9, false),
+            (10, true),
+            (3600, true),
+            (3601, false),
+        ] {
+            policy.stat_repeat_seconds = seconds;
+            assert_eq!(policy.check().is_ok(), fine, "{seconds}");
+            let json = serde_json::to_string(&policy).unwrap();
+            assert_eq!(serde_json::from_str::<Policy>(&json).unwrap(), policy);
+        }
+        policy.stat_repeat_seconds = 0;
+        assert_eq!(policy.stat_repeat(), None);
     }
 }

@@ -38,6 +38,8 @@ pub(crate) enum Action {
     MessageAmended = 70,
     AmendmentRefused = 71,
     ProofExported = 72,
+    MessageReminded = 80,
+    AnswerOverdue = 81,
 }
 
 /// Appends a record inside the caller's transaction.

@@ -86,7 +86,8 @@ impl Inbox {
     /// Ends `within` this time, whatever the network does, unless the disk is slower than that; what came
     /// by then is kept and answered. A notice is answered again, by the next call in whatever process, until
     /// [`Inbox::shown`] names it, a person reads the message on any device, or the app confirms the event that
-    /// announced it.
+    /// announced it. One of a stat message comes once more with every round of reminders
+    /// ([`Client::remind`]), until somebody accepts it or this person answers.
     ///
     /// # Errors
     /// `WL-RELAY-REVOKED` when the organization has revoked this device; those of the store;
@@ -108,6 +109,7 @@ impl Inbox {
         if let Some(error) = &failure {
             tracing::debug!(code = %error.code(), "the inbox did not get everything");
         }
+        self.client.remind().await?;
         let store = &self.client.inner.store;
         let notices = store.read(|connection| notice::pending(connection, MOST_NOTICES));
         Ok(Collected {

@@ -10,7 +10,7 @@
 //! * [`purging`]: that nothing is left of what was taken back. [`ending`]: revoked, or ordered to erase itself.
 //! * [`asks`]: what to ask the relay; [`replies`]: what its answers do; [`line`]: what is known of it.
 //!   [`sync`]: the rounds and the loop; [`requests`]: the same for
-//!   hosts that carry calls themselves. [`live`]: views that follow. [`inbox`]: what a second process needs.
+//!   hosts that carry calls themselves. [`reminding`]: giving notice again, on time. [`live`]: views that follow. [`inbox`]: what a second process needs.
 
 mod amending;
 mod asks;
@@ -26,6 +26,7 @@ mod messages;
 mod proof;
 mod purging;
 mod push;
+mod reminding;
 mod replies;
 mod requests;
 mod structured;

@@ -29,8 +29,8 @@ pub struct Round {
 }
 
 impl Client {
-    /// One full round: sends what can be sent, fetches everything that waits, sends what that made
-    /// necessary (receipts). For background tasks and tests; the loop does the same for ever.
+    /// One full round: reminds ([`Client::remind`]), sends what can be sent, fetches everything that waits,
+    /// sends what that made necessary (receipts). For background tasks and tests; the loop does the same for ever.
     ///
     /// # Errors
     /// Those of the relay and of the store; `WL-NET-BAD-ANSWER` also when the relay numbers anew what
@@ -42,6 +42,8 @@ impl Client {
     }
 
     async fn round(&self) -> Result<Round, Error> {
+        // First, because it needs no line.
+        self.remind().await?;
         let before = self.send_round().await?;
         let mut round = self.collect().await?;
         round.posted += before.posted;
@@ -113,7 +115,7 @@ impl Client {
         if running.as_ref().is_some_and(Running::is_alive) {
             return;
         }
-        // One of two tasks may be left of a loop that broke.
+        // Some tasks may be left of a loop that broke.
         if let Some(broken) = running.take() {
             broken.stop.cancel();
         }
@@ -122,6 +124,7 @@ impl Client {
             tasks: [
                 runtime.spawn(self.clone().keep_sending(stop.clone())),
                 runtime.spawn(self.clone().keep_receiving(stop.clone())),
+                runtime.spawn(self.clone().keep_reminding(stop.clone())),
             ],
             stop,
         });
@@ -307,14 +310,14 @@ impl Client {
     }
 }
 
-/// The loop's two tasks.
+/// The loop's tasks.
 pub(super) struct Running {
     stop: CancellationToken,
-    tasks: [JoinHandle<()>; 2],
+    tasks: [JoinHandle<()>; 3],
 }
 
 impl Running {
-    /// Whether both still run: their runtime may have ended without asking.
+    /// Whether all of them still run: their runtime may have ended without asking.
     fn is_alive(&self) -> bool {
         self.tasks.iter().all(|task| !task.is_finished())
     }

@@ -18,7 +18,7 @@ use crate::{
     message::{
         ANSWER, Direction, Priority, Proof, Verdict, amend,
         answer::{self, Counted, NewAnswer},
-        content, recall, receipts,
+        content, recall, receipts, reminders,
     },
     policy,
     store::StoreError,
@@ -68,6 +68,7 @@ pub(crate) fn answer(
             read_back: !read_back.trim().is_empty(),
         },
     )?;
+    reminders::stop(step.connection, message)?;
     if receipts::mark_read(step.connection, message, step.now())?.is_some() {
         step.audit(Action::MessageRead, message.id.as_bytes())?;
     }
@@ -129,6 +130,9 @@ fn tell(
     conversation: ConversationId,
     Counted { user, verdict }: Counted,
 ) -> Result<(), Error> {
+    if user == step.context.identity.user_id {
+        reminders::stop(step.connection, message)?;
+    }
     step.audit(Action::MessageAnswered, message.id.as_bytes())?;
     step.emit(&Event::MessageAnswered {
         message,

@@ -89,6 +89,26 @@ pub enum Event {
         /// Its conversation.
         conversation: ConversationId,
     },
+    /// A stat message still waits: nobody has accepted it, and this person has not answered. Comes again and
+    /// again, as often as the policy says; an unconfirmed one goes when the next one comes.
+    MessageReminder {
+        /// The message.
+        message: MessageRef,
+        /// Its conversation.
+        conversation: ConversationId,
+        /// Its tier: how loudly to tell.
+        tier: Tier,
+        /// 1 for the first time.
+        round: u32,
+    },
+    /// A message of this person's asked for an answer within a time, and nobody has accepted it by then. Comes
+    /// once.
+    AnswerOverdue {
+        /// The message.
+        message: MessageRef,
+        /// Its conversation.
+        conversation: ConversationId,
+    },
 }
 
 /// How loudly a message asks for attention; a copy of its priority that events can carry.
@@ -165,6 +185,14 @@ pub(crate) fn after(
         });
     }
     Ok(events)
+}
+
+/// Forgets an event that a newer one says better, unless the app has confirmed it.
+pub(crate) fn replace(connection: &Connection, cursor: i64) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("DELETE FROM event WHERE cursor = ?1")?
+        .execute(params![cursor])?;
+    Ok(())
 }
 
 /// Forgets every event up to and including a cursor.

@@ -13,6 +13,7 @@
 //! * [`inbox`]: from a batch of envelopes to messages; [`control`]: what devices tell each other.
 //! * [`upkeep`]: keys to offer, receipts to seal, envelopes to ask for again. [`keyless`]: whom to ask for
 //!   keys again, and when.
+//! * [`reminding`]: giving notice again of what nobody has answered.
 //! * [`event`]: what the app is told.
 //! * [`points`]: where a test may end the process.
 //!
@@ -31,6 +32,7 @@ pub(crate) mod outbox;
 pub(crate) mod points;
 pub(crate) mod posting;
 pub(crate) mod recalling;
+pub(crate) mod reminding;
 pub(crate) mod reseal;
 mod sealing;
 pub(crate) mod upkeep;

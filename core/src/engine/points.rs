@@ -69,6 +69,7 @@ points! {
         Revoked => "wardline::revoked::before_commit", "wardline::revoked::after_commit";
         Amend => "wardline::amend::before_commit", "wardline::amend::after_commit";
         Export => "wardline::export::before_commit", "wardline::export::after_commit";
+        Remind => "wardline::remind::before_commit", "wardline::remind::after_commit";
     }
 
     /// A call to the relay: signed and not made, then answered and the answer not taken in.

@@ -3,7 +3,7 @@
 //! [`content`] is what one says; [`lifecycle`] is the one table of what can happen on the way to a device, and [`answer`] what people say to
 //! a message that asks for it; [`rows`] writes messages and their recipients; [`timeline`] reads them, page by page, and [`list`] the conversations they are
 //! in; [`recall`] takes messages back; [`amend`] corrects them; [`structured`] is what is typed; [`receipts`] queues what this device owes to authors; [`notice`] keeps
-//! what nobody was told of yet.
+//! what nobody was told of yet, and [`reminders`] says of what somebody is told again.
 
 pub(crate) mod amend;
 pub(crate) mod answer;
@@ -13,6 +13,7 @@ pub(crate) mod list;
 pub(crate) mod notice;
 pub(crate) mod recall;
 pub(crate) mod receipts;
+pub(crate) mod reminders;
 pub(crate) mod rows;
 pub(crate) mod structured;
 pub(crate) mod timeline;

@@ -1,7 +1,8 @@
 //! What nobody was told of yet: messages that came, for whoever shows notifications.
 //!
 //! A notice is kept in the transaction that keeps its message, and comes again until a notification of it
-//! was shown, the message was read here or elsewhere, or the app has confirmed the event that announced it.
+//! was shown, the message was read here or elsewhere, or the app has confirmed the event that announced it; and
+//! once more with every round of reminders.
 //! What it may say of the sender is the policy's to decide. It has no text to say: those are sealed to a
 //! key that is not at hand.
 //!
@@ -38,6 +39,8 @@ pub struct Notice {
     pub conversation: Option<ConversationId>,
     /// Who wrote it: only where the policy allows it, and the directory proved the sender when it came.
     pub sender: Option<NoticeSender>,
+    /// 0 when it has just come; then how often it was repeated, because nobody has accepted a stat message.
+    pub round: u32,
 }
 
 /// The author of a message, as the directory has them.
@@ -56,6 +59,24 @@ pub(crate) fn arrived(connection: &Connection, message: i64, event: u64) -> Resu
     connection
         .prepare_cached("INSERT INTO notice (message, event, tag) VALUES (?1, ?2, ?3)")?
         .execute(params![message, event, tag])?;
+    Ok(())
+}
+
+/// Gives notice again, under the same tag if there is one, announced by the event at `event`.
+pub(crate) fn repeat(
+    connection: &Connection,
+    message: i64,
+    event: u64,
+    round: u32,
+) -> Result<(), Error> {
+    let mut tag = [0; TAG_BYTES];
+    getrandom::fill(&mut tag)?;
+    connection
+        .prepare_cached(
+            "INSERT INTO notice (message, event, tag, round) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (message) DO UPDATE SET event = ?2, round = ?4, shown = 0",
+        )?
+        .execute(params![message, event, tag, round])?;
     Ok(())
 }
 
@@ -79,7 +100,7 @@ pub(crate) fn announced(connection: &Connection, last_event: i64) -> Result<(), 
 pub(crate) fn shown(connection: &Connection, message: MessageRef) -> Result<(), StoreError> {
     connection
         .prepare_cached(
-            "DELETE FROM notice WHERE message =
+            "UPDATE notice SET shown = 1 WHERE message =
                  (SELECT sequence FROM message WHERE sender_device = ?1 AND message_id = ?2)",
         )?
         .execute(params![message.device.as_bytes(), message.id.as_bytes()])?;
@@ -120,6 +141,7 @@ fn read(
         arrived_at: Timestamp::from_millis(row.get(3)?),
         conversation: None,
         sender: None,
+        round: row.get(8)?,
     };
     match rule {
         LockScreen::Tier => {}
@@ -172,8 +194,9 @@ impl std::fmt::Debug for NoticeSender {
 const TAG_BYTES: usize = 16;
 const PENDING: &str = "
     SELECT m.sender_device, m.message_id, m.priority, m.arrived_at, c.conversation_id, m.sender_user,
-           m.proof, n.tag
+           m.proof, n.tag, n.round
     FROM notice n
     JOIN message m ON m.sequence = n.message
     JOIN conversation c ON c.id = m.conversation
+    WHERE n.shown = 0 AND (n.round = 0 OR m.open = 1)
     ORDER BY m.priority DESC, n.message LIMIT ?1";

@@ -245,13 +245,25 @@ CREATE TABLE event (
 
 -- Messages that came and that nobody was told of yet. Gone once a notification of it was shown, it was
 -- read, or the app has confirmed the event that announced it (`event`). `tag` is random: the name of the
--- notification, which says nothing of the message.
+-- notification, which says nothing of the message. `round` counts how often it was repeated, `shown` says that a
+-- notification was shown in this round.
 CREATE TABLE notice (
     message INTEGER PRIMARY KEY REFERENCES message (sequence) ON DELETE CASCADE,
     event INTEGER NOT NULL,
-    tag BLOB NOT NULL
+    tag BLOB NOT NULL,
+    round INTEGER NOT NULL DEFAULT 0,
+    shown INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX notice_by_event ON notice (event);
+
+-- Messages that wait for an answer and of which somebody was reminded: how often, when next (NULL: no more, it was
+-- told that the time is up), and by which event last.
+CREATE TABLE reminder (
+    message INTEGER PRIMARY KEY REFERENCES message (sequence) ON DELETE CASCADE,
+    round INTEGER NOT NULL,
+    due_at INTEGER,
+    event INTEGER NOT NULL
+) STRICT;
 
 -- Hash-chained; never a text, never deleted here.
 CREATE TABLE audit (

@@ -83,6 +83,14 @@ impl Device {
                 let registration = PushRegistration::new("token", "apns:example").unwrap();
                 self.client().register_push(registration).await?;
             }
+            Order::Ask { to, text } => {
+                let draft = Draft::new(recipient(&to), &text)
+                    .answer_within(Duration::ZERO)
+                    .idempotency_key(&text);
+                self.client().send(draft).await?;
+                // The clock has to move on.
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
             Order::Accept => {
                 let client = self.client();
                 for message in client.open_items(OpenItems::ToAnswer, 100).await? {

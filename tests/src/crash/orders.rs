@@ -47,6 +47,13 @@ pub enum Order {
     },
     /// Hand the relay a push token.
     RegisterPush,
+    /// Ask somebody something that had to be answered a moment ago.
+    Ask {
+        /// Whom.
+        to: To,
+        /// What. It is its own idempotency key.
+        text: String,
+    },
     /// Accept everything that waits for an answer.
     Accept,
     /// Correct everything that was said to somebody and begins like this.

@@ -180,6 +180,10 @@ impl Ward<'_> {
             ),
             (Order::Sync, DONE),
         ]);
+        if point.contains("remind") {
+            let (to, text) = (to(DOCTOR), format!("ask-{number}"));
+            orders.extend([(Order::Ask { to, text }, DONE), (Order::Sync, DONE)]);
+        }
         if point.contains("access") {
             orders.push((Order::ChangePassphrase, DONE));
         }

@@ -19,6 +19,7 @@ mod proofs;
 mod push;
 mod quickstart;
 mod recalls;
+mod reminders;
 mod reopen;
 mod runtimes;
 mod seam;

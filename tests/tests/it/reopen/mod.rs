@@ -50,6 +50,7 @@ mod cases {
         way_in::receipt: receipts_that_were_owed_are_given;
         way_out::recipient: deliveries_are_as_they_were_and_go_on;
         way_in::refused_envelope: what_did_not_open_is_asked_for;
+        way_in::reminder: reminders_go_on_in_step;
         way_out::sent_envelope: a_message_is_sealed_again_for_who_asks;
         way_out::session: sealed_at_once_and_opened_at_once;
         way_out::submission: what_was_sealed_is_posted_as_it_was;

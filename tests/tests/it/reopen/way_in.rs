@@ -182,7 +182,37 @@ pub(super) async fn notice(table: &str) {
     assert!(noticed.contains(&nurse.reference(message)), "{noticed:?}");
     inbox.shown(noticed).await.unwrap();
     let doctor = ward.reopen(doctor).await;
-    assert!(rows(&doctor, table).await.is_empty());
+    let inbox = ward.inbox(&doctor).await.unwrap();
+    let collected = inbox.collect(Duration::from_secs(60)).await.unwrap();
+    assert!(collected.notices.is_empty());
+}
+
+pub(super) async fn reminder(table: &str) {
+    let Pair {
+        ward,
+        clock,
+        nurse,
+        doctor,
+    } = pair().await;
+    let draft = Draft::new(to(&doctor), text(1)).priority(Priority::Stat);
+    nurse.client.send(draft).await.unwrap();
+    settle(&[&nurse, &doctor], 1).await;
+    clock.advance(Duration::from_secs(60));
+    let next = doctor.client.remind().await.unwrap();
+    assert_eq!(next, Some(START + Duration::from_secs(120)));
+    let doctor = cold(&ward, doctor, table).await;
+    // It goes on in step, with the next round.
+    clock.advance(Duration::from_secs(59));
+    assert_eq!(doctor.client.remind().await.unwrap(), next);
+    clock.advance(Duration::from_secs(1));
+    doctor.client.remind().await.unwrap();
+    let rounds = doctor.events().await.into_iter().filter_map(|event| {
+        let wardline::Event::MessageReminder { round, .. } = event else {
+            return None;
+        };
+        Some(round)
+    });
+    assert_eq!(rounds.collect::<Vec<_>>(), [2]);
 }
 
 pub(super) async fn control(table: &str) {
