@@ -15,7 +15,10 @@ use crate::{
     error::Error,
     id::{ConversationId, MessageRef},
     message::{amend, content, rows},
-    store::{StoreError, search::Document},
+    store::{
+        StoreError,
+        search::{About, Document, Facets},
+    },
     vault::{BodyOpener, ReadingKeys, is_locked_form},
 };
 
@@ -216,6 +219,7 @@ impl Arrivals {
                 arrival.sequence,
                 arrival.conversation,
                 &arrival.sender,
+                arrival.priority,
                 &content,
             );
             if let Some(correction) = arrival.amendment
@@ -245,6 +249,8 @@ struct Arrival {
     sealed: Vec<u8>,
     conversation: ConversationId,
     shown: bool,
+    /// What the policy made of it, not what its author wished.
+    priority: i32,
     /// The row with the text that stands, when it was corrected.
     amendment: Option<i64>,
 }
@@ -269,6 +275,7 @@ impl Arrival {
             conversation: conversation.map_err(damaged)?,
             shown: row.get(6)?,
             amendment: row.get(7)?,
+            priority: row.get(8)?,
         })
     }
 }
@@ -280,6 +287,15 @@ pub(super) struct Indexable {
     text: String,
     patient: String,
     sender: String,
+    priority: i32,
+    created_at: i64,
+    about: Option<Whom>,
+}
+
+/// The patient a message is about.
+struct Whom {
+    name: String,
+    identifiers: Vec<(String, String)>,
 }
 
 impl Indexable {
@@ -287,6 +303,7 @@ impl Indexable {
         sequence: i64,
         conversation: ConversationId,
         sender: &str,
+        priority: i32,
         content: &v1::Content,
     ) -> Self {
         let (text, _) = content::text_of(content);
@@ -301,6 +318,16 @@ impl Indexable {
             text,
             patient: patient.unwrap_or_default(),
             sender: sender.to_owned(),
+            priority,
+            created_at: content.created_at_ms,
+            about: content.patient.as_ref().map(|patient| Whom {
+                name: patient.display_name.clone(),
+                identifiers: patient
+                    .identifiers
+                    .iter()
+                    .map(|id| (id.system.clone(), id.value.clone()))
+                    .collect(),
+            }),
         }
     }
 
@@ -312,6 +339,14 @@ impl Indexable {
             title: "",
             patient: &self.patient,
             sender: &self.sender,
+            facets: Facets {
+                priority: self.priority,
+                created_at: self.created_at,
+                about: self.about.as_ref().map(|whom| About {
+                    name: &whom.name,
+                    identifiers: &whom.identifiers,
+                }),
+            },
         }
     }
 }
@@ -328,6 +363,6 @@ const ARRIVALS_AT_ONCE: u32 = 500;
 /// The columns are those of [`Arrival::read`].
 const ARRIVED: &str = "
     SELECT m.sequence, m.message_id, m.sender_device, m.sender_user, m.body, c.conversation_id,
-           m.shown, m.amendment
+           m.shown, m.amendment, m.priority
     FROM message m JOIN conversation c ON c.id = m.conversation
     WHERE m.sequence > ?1 AND length(m.body) > 0 ORDER BY m.sequence LIMIT ?2";

@@ -5,7 +5,7 @@
 //! they answer; the loop ([`Client::start`]) or single rounds ([`Client::sync_once`]) carry them.
 //!
 //! * `mod.rs`: enrolling, opening, closing; [`config`]: what that needs.
-//! * [`lock`]: who may read. [`messages`]: writing and reading.
+//! * [`lock`]: who may read. [`messages`]: writing and reading; [`finding`]: and finding again.
 //!   [`devices`]: the person's own, and vouching for one.
 //! * [`purging`]: that nothing is left of what was taken back. [`ending`]: revoked, or ordered to erase itself.
 //! * [`asks`]: what to ask the relay; [`replies`]: what its answers do; [`line`]: what is known of it.
@@ -17,6 +17,7 @@ mod asks;
 mod config;
 mod devices;
 mod ending;
+mod finding;
 mod inbox;
 mod index;
 mod line;

@@ -16,7 +16,7 @@ use wardline_org::{DeviceId, Timestamp, UserId};
 use super::{Direction, Proof, amend, content, rows};
 use crate::{
     error::Error,
-    id::{MessageId, MessageRef},
+    id::{ConversationId, MessageId, MessageRef},
     store::StoreError,
     vault::{BodyOpener, ReadingKeys},
 };
@@ -296,6 +296,29 @@ pub(crate) fn open(
         |row| row.get(0),
     )?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The rows of all open messages.
+pub(crate) fn every_open(connection: &Connection) -> Result<Vec<i64>, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT sequence FROM message WHERE open = 1")?;
+    let rows = statement.query_map([], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// How many messages of this person in a conversation wait for an answer.
+pub(crate) fn awaited_in(
+    connection: &Connection,
+    conversation: ConversationId,
+) -> Result<u32, StoreError> {
+    Ok(connection
+        .prepare_cached(
+            "SELECT count(*) FROM message m JOIN conversation c ON c.id = m.conversation
+             WHERE m.open = 1 AND m.direction <> ?2 AND c.conversation_id = ?1",
+        )?
+        .query_row(
+            params![conversation.as_bytes(), Direction::Incoming as i64],
+            |row| row.get(0),
+        )?)
 }
 
 /// A message that asks, as far as answers to it are concerned.

@@ -3,13 +3,17 @@
 //! [`content`] is what one says; [`lifecycle`] is the one table of what can happen on the way to a device, and [`answer`] what people say to
 //! a message that asks for it; [`rows`] writes messages and their recipients; [`timeline`] reads them, page by page, and [`list`] the conversations they are
 //! in; [`recall`] takes messages back; [`amend`] corrects them; [`structured`] is what is typed; [`receipts`] queues what this device owes to authors; [`notice`] keeps
-//! what nobody was told of yet, and [`reminders`] says of what somebody is told again.
+//! what nobody was told of yet, and [`reminders`] says of what somebody is told again. [`filter`] is what one looks for,
+//! [`caution`] what to think of before sending, [`loop_times`] how long answers took.
 
 pub(crate) mod amend;
 pub(crate) mod answer;
+pub(crate) mod caution;
 pub(crate) mod content;
+pub(crate) mod filter;
 pub(crate) mod lifecycle;
 pub(crate) mod list;
+pub(crate) mod loop_times;
 pub(crate) mod notice;
 pub(crate) mod recall;
 pub(crate) mod receipts;
@@ -20,8 +24,11 @@ pub(crate) mod timeline;
 
 pub use amend::{Amended, Version};
 pub use answer::{Answer, OpenItems, StandingAnswer, Verdict};
+pub use caution::Caution;
+pub use filter::Filter;
 pub use lifecycle::{DeliveryState, FailureCause};
 pub use list::{Conversation, ConversationPage, NewestMessage};
+pub use loop_times::{LoopGroup, LoopGrouping, LoopTimes, Quantiles, Span};
 pub use notice::{Notice, NoticeSender};
 pub use recall::{RecallOutcome, Recalled};
 pub use structured::{CriticalResult, Order, Sbar, Structured, VendorContent};

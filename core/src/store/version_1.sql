@@ -94,6 +94,7 @@ CREATE TABLE message (
 ) STRICT;
 CREATE INDEX message_timeline ON message (conversation, sequence) WHERE shown = 1;
 CREATE INDEX message_open ON message (priority, answer_by, sequence) WHERE open = 1;
+CREATE INDEX message_own ON message (created_at) WHERE direction = 1 AND shown = 1;
 CREATE INDEX message_by_id ON message (message_id);
 CREATE INDEX message_unread ON message (conversation, priority)
     WHERE read_at IS NULL AND direction = 2 AND shown = 1 AND recalled_at IS NULL;

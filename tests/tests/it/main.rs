@@ -11,6 +11,7 @@ mod delivery;
 mod devices;
 mod directory;
 mod failures;
+mod finding;
 mod fuzz;
 mod inbox;
 mod keyless;

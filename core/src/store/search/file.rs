@@ -8,7 +8,7 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::SearchError;
+use super::{SearchError, facets, patients};
 use crate::{store::cipher::quiet, vault::DatabaseKey};
 
 /// Opens or creates the file. [`SearchError::Damaged`] means: not usable, delete it.
@@ -39,11 +39,16 @@ pub(super) fn prepare(connection: &Connection) -> Result<(), SearchError> {
          PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0; PRAGMA cache_size = -8000;",
     )?;
     match connection.query_row("PRAGMA user_version", [], |row| row.get(0))? {
-        VERSION => Ok(()),
-        0 => Ok(connection.execute_batch(SCHEMA)?),
+        VERSION => {}
+        0 => connection.execute_batch(&format!(
+            "BEGIN; {SCHEMA} {} {} PRAGMA user_version = {VERSION}; COMMIT;",
+            facets::SCHEMA,
+            patients::SCHEMA
+        ))?,
         // It is derived: building it again is the migration.
-        _ => Err(SearchError::Damaged),
+        _ => return Err(SearchError::Damaged),
     }
+    Ok(connection.execute_batch(patients::FOLDING)?)
 }
 
 /// Brings the write-ahead log into the file, durably, and empties it: what a commit took away is then
@@ -96,7 +101,7 @@ fn require_cipher(version: Option<String>) -> Result<(), SearchError> {
 /// Bytes at the start of the file that stay readable, as in `store.db`.
 const PLAINTEXT_HEADER: u32 = 32;
 const PATIENCE: Duration = Duration::from_secs(5);
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// The table keeps its text (FTS5's own content): only with the old text at hand can FTS5 take the
 /// words of a removed document out of its index at once (`secure-delete`). Without content it would mark
@@ -105,7 +110,6 @@ const VERSION: u32 = 1;
 /// No prefix indexes: on 100,000 messages two letters take a millisecond without them, and with them the
 /// file is half as large again and every insertion and removal takes twice as long.
 const SCHEMA: &str = "
-BEGIN;
 CREATE TABLE progress (watermark INTEGER NOT NULL) STRICT;
 INSERT INTO progress VALUES (0);
 CREATE VIRTUAL TABLE document USING fts5(
@@ -113,8 +117,6 @@ CREATE VIRTUAL TABLE document USING fts5(
     tokenize = \"unicode61 remove_diacritics 2\"
 );
 INSERT INTO document (document, rank) VALUES ('secure-delete', 1);
-PRAGMA user_version = 1;
-COMMIT;
 ";
 
 #[cfg(test)]

@@ -5,6 +5,9 @@
 //! **watermark**, a sequence number of `store.db` that is committed together with the documents up to
 //! it, so that a process killed at any point goes on where it stopped.
 //!
+//! Besides words it knows what else messages are found by ([`facets`]), above all which patients they are about
+//! ([`patients`]).
+//!
 //! It holds text in the clear inside an encrypted file whose key exists only while a person reads.
 //! Lock drops the [`SearchIndex`].
 //!
@@ -13,7 +16,9 @@
 
 mod error;
 mod expression;
+mod facets;
 mod file;
+mod patients;
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +32,8 @@ use rusqlite::{Connection, TransactionBehavior, params};
 use crate::vault::DatabaseKey;
 
 pub(crate) use error::SearchError;
+pub(crate) use facets::{Facets, Wanted};
+pub(crate) use patients::{About, Known, tidy};
 
 /// One message as it is searched. What it does not have is empty.
 #[derive(Clone, Copy)]
@@ -39,8 +46,10 @@ pub(crate) struct Document<'a> {
     pub(crate) title: &'a str,
     /// The patient's identifiers and name as they were sent.
     pub(crate) patient: &'a str,
-    /// The sender's display name.
+    /// The sender's id.
     pub(crate) sender: &'a str,
+    /// What it is found by besides its words.
+    pub(crate) facets: Facets<'a>,
 }
 
 /// What somebody looks for.
@@ -143,6 +152,7 @@ impl SearchIndex {
                 let mut insert = transaction.prepare_cached(INSERT)?;
                 for document in documents {
                     replaced |= delete.execute([document.sequence])? > 0;
+                    facets::remove(&transaction, document.sequence)?;
                     insert.execute(params![
                         document.sequence,
                         document.text,
@@ -151,6 +161,13 @@ impl SearchIndex {
                         document.sender,
                         hex::encode(document.conversation),
                     ])?;
+                    facets::put(
+                        &transaction,
+                        document.sequence,
+                        document.conversation,
+                        document.sender,
+                        &document.facets,
+                    )?;
                 }
             }
             transaction.execute(MOVE_WATERMARK, [watermark])?;
@@ -181,6 +198,7 @@ impl SearchIndex {
                 let mut delete = transaction.prepare_cached(DELETE)?;
                 for sequence in sequences {
                     delete.execute([sequence])?;
+                    facets::remove(&transaction, *sequence)?;
                 }
             }
             transaction.commit()?;
@@ -204,6 +222,45 @@ impl SearchIndex {
             let rows =
                 select.query_map(params![expression, before, query.limit], |row| row.get(0))?;
             rows.collect()
+        })
+    }
+
+    /// The sequences of the messages for which everything wanted holds and, if `text` is there, that match it;
+    /// newest first, at most `limit`, all of them before `before`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`SearchIndex::query`].
+    pub(crate) fn select(
+        &self,
+        wanted: &Wanted<'_>,
+        text: Option<&str>,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<i64>, SearchError> {
+        let expression = text.map(|text| expression::parse(text, wanted.conversation));
+        if matches!(expression, Some(None)) {
+            return Ok(Vec::new());
+        }
+        let before = before.unwrap_or(i64::MAX);
+        self.with(|connection| {
+            let expression = expression.flatten();
+            facets::select(connection, wanted, expression.as_deref(), before, limit)
+        })
+    }
+
+    /// Every patient that a message is about, whoever came last first, and the words of `name` as theirs are
+    /// compared.
+    ///
+    /// # Errors
+    ///
+    /// [`SearchError::Damaged`], and what the disk does.
+    pub(crate) fn patients(&self, name: &str) -> Result<(Vec<Known>, Vec<String>), SearchError> {
+        self.with(|connection| {
+            Ok((
+                patients::all(connection)?,
+                patients::fold(connection, name)?,
+            ))
         })
     }
 

@@ -407,13 +407,13 @@ fn a_very_long_query_is_answered() {
     }
 }
 
-struct Home {
+pub(super) struct Home {
     dir: TempDir,
     keys: ReadingKeys,
 }
 
 impl Home {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let dir = TempDir::new().unwrap();
         let key_store = Arc::new(FileKeyStore::open(dir.path().join("keys")).unwrap());
         let vault = Vault::at(dir.path(), key_store).accept_weak_parameters();
@@ -424,7 +424,7 @@ impl Home {
         Self { dir, keys }
     }
 
-    fn open(&self) -> SearchIndex {
+    pub(super) fn open(&self) -> SearchIndex {
         SearchIndex::open(self.dir.path(), self.keys.search()).unwrap()
     }
 
@@ -456,7 +456,7 @@ fn fill(index: &SearchIndex) {
     }
 }
 
-fn document(sequence: i64, text: &str) -> Document<'_> {
+pub(super) fn document(sequence: i64, text: &str) -> Document<'_> {
     Document {
         sequence,
         conversation: &[0xaa; 16],
@@ -464,6 +464,11 @@ fn document(sequence: i64, text: &str) -> Document<'_> {
         title: "",
         patient: "",
         sender: "",
+        facets: Facets {
+            priority: 1,
+            created_at: sequence,
+            about: None,
+        },
     }
 }
 
