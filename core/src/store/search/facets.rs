@@ -113,10 +113,16 @@ pub(super) fn select(
         ("f.created_at >=", wanted.since.as_ref().map(|one| one as _)),
         ("f.created_at <", wanted.until.as_ref().map(|one| one as _)),
     ];
+    // A patient, or what is open, is few messages among many: they lead, and a plus sign keeps SQLite from another way.
+    let led = if patients.is_some() || among.is_some() {
+        "+"
+    } else {
+        ""
+    };
     for (condition, value) in conditions {
         if let Some(value) = value {
             asked.push(value);
-            let _ = write!(sql, " AND {condition} ?{}", asked.len());
+            let _ = write!(sql, " AND {led}{condition} ?{}", asked.len());
         }
     }
     for (column, list) in [("f.patient", &patients), ("f.sequence", &among)] {
