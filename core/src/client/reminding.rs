@@ -58,7 +58,11 @@ impl Client {
             .inner
             .store
             .read(move |connection| {
-                let every = Directory::default().policy(connection)?.stat_repeat();
+                // Asked after many a commit: mostly no stat message is open, and the policy does not matter.
+                let every = match reminders::is_stat_open(connection)? {
+                    true => Directory::default().policy(connection)?.stat_repeat(),
+                    false => None,
+                };
                 reminders::next(connection, &us, every, now)
             })
             .await?)
@@ -79,7 +83,7 @@ impl Client {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = news(&mut commits) => {}
-                () = tokio::time::sleep(pause.min(LONGEST_PAUSE)) => {}
+                () = tokio::time::sleep(pause.clamp(SHORTEST_PAUSE, LONGEST_PAUSE)) => {}
             }
         }
     }
@@ -100,3 +104,4 @@ async fn news(commits: &mut Receiver<Changes>) {
 
 /// Clocks are set, systems sleep, policies change: it is looked again at least this often.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const SHORTEST_PAUSE: Duration = Duration::from_millis(50);

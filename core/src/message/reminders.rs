@@ -72,6 +72,15 @@ pub(crate) fn overdue(connection: &Connection, now: Timestamp) -> Result<Vec<Wai
     read(rows)
 }
 
+/// Whether anybody else's stat message is open.
+pub(crate) fn is_stat_open(connection: &Connection) -> Result<bool, StoreError> {
+    Ok(connection
+        .prepare_cached(
+            "SELECT 1 FROM message WHERE open = 1 AND priority = ?1 AND direction = ?2 LIMIT 1",
+        )?
+        .exists(params![Priority::Stat as i32, Direction::Incoming as i64])?)
+}
+
 /// When somebody is to be told next; `every` is how often, if at all.
 pub(crate) fn next(
     connection: &Connection,
