@@ -116,8 +116,9 @@ pub mod testing;
 pub mod vault;
 
 pub use client::{
-    Client, Collected, Config, ConversationList, ConversationListChange, Inbox, OwnDevice,
-    PendingRequest, RequestId, Round, Timeline, TimelineChange, is_enrolled,
+    Client, Collected, Config, ConversationList, ConversationListChange, Inbox, OpenList,
+    OpenListChange, OwnDevice, PendingRequest, RequestId, Round, Timeline, TimelineChange,
+    is_enrolled,
 };
 pub use conversation::Recipient;
 pub use engine::event::{Delivered, Event, EventCursor, Tier};

@@ -315,14 +315,14 @@ impl std::fmt::Debug for ConversationList {
 }
 
 /// Commits that a view has not looked at yet.
-struct Watch {
+pub(super) struct Watch {
     commits: Receiver<Changes>,
     unseen: Changes,
 }
 
 impl Watch {
     /// To be made before the first look, so that nothing falls between.
-    fn new(client: &Client) -> Self {
+    pub(super) fn new(client: &Client) -> Self {
         Self {
             commits: client.inner.changes.subscribe(),
             unseen: Changes::default(),
@@ -330,7 +330,7 @@ impl Watch {
     }
 
     /// Waits until there is something unseen; answers the same again until [`Watch::seen`].
-    async fn unseen(&mut self) -> Result<Changes, Error> {
+    pub(super) async fn unseen(&mut self) -> Result<Changes, Error> {
         if self.unseen == Changes::default() {
             match self.commits.recv().await {
                 Ok(changes) => self.unseen.merge(changes),
@@ -348,20 +348,20 @@ impl Watch {
         }
     }
 
-    fn seen(&mut self) {
+    pub(super) fn seen(&mut self) {
         self.unseen = Changes::default();
     }
 }
 
 /// Two states of a view, compared by what names a row.
-struct Difference<T> {
-    removed: Vec<T>,
-    updated: Vec<T>,
-    added: Vec<T>,
+pub(super) struct Difference<T> {
+    pub(super) removed: Vec<T>,
+    pub(super) updated: Vec<T>,
+    pub(super) added: Vec<T>,
 }
 
 impl<T: Clone + PartialEq> Difference<T> {
-    fn between<K: Ord>(before: &[T], now: &[T], name: impl Fn(&T) -> K) -> Self {
+    pub(super) fn between<K: Ord>(before: &[T], now: &[T], name: impl Fn(&T) -> K) -> Self {
         let old: BTreeMap<K, &T> = before.iter().map(|row| (name(row), row)).collect();
         let new: BTreeSet<K> = now.iter().map(&name).collect();
         let mut difference = Self {
@@ -381,7 +381,7 @@ impl<T: Clone + PartialEq> Difference<T> {
         difference
     }
 
-    fn is_nothing(&self) -> bool {
+    pub(super) fn is_nothing(&self) -> bool {
         self.removed.is_empty() && self.updated.is_empty() && self.added.is_empty()
     }
 }

@@ -10,7 +10,7 @@
 //! * [`purging`]: that nothing is left of what was taken back. [`ending`]: revoked, or ordered to erase itself.
 //! * [`asks`]: what to ask the relay; [`replies`]: what its answers do; [`line`]: what is known of it.
 //!   [`sync`]: the rounds and the loop; [`requests`]: the same for
-//!   hosts that carry calls themselves. [`reminding`]: giving notice again, on time. [`live`]: views that follow. [`inbox`]: what a second process needs.
+//!   hosts that carry calls themselves. [`reminding`]: giving notice again, on time. [`live`], [`open_list`]: views that follow. [`inbox`]: what a second process needs.
 
 mod amending;
 mod asks;
@@ -24,6 +24,7 @@ mod line;
 mod live;
 mod lock;
 mod messages;
+mod open_list;
 mod proof;
 mod purging;
 mod push;
@@ -60,6 +61,7 @@ pub(crate) use ending::NOT_BELIEVED;
 pub use inbox::{Collected, Inbox};
 use line::Line;
 pub use live::{ConversationList, ConversationListChange, Timeline, TimelineChange};
+pub use open_list::{OpenList, OpenListChange};
 pub use requests::{PendingRequest, RequestId};
 pub use sync::Round;
 

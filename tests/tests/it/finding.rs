@@ -382,6 +382,48 @@ async fn how_long_answers_took_is_known_by_person_role_department_and_tier() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_list_of_open_messages_follows_what_happens() {
+    let team_ = Team::open().await;
+    let draft = Draft::new(team(), "K 6.6")
+        .priority(Priority::Stat)
+        .answer_within(Duration::from_secs(60));
+    let late = team_.nurse.client.follow_open_items(OpenItems::Overdue, 10);
+    let mut late = late.await.unwrap();
+    let open = team_
+        .doctor
+        .client
+        .follow_open_items(OpenItems::ToAnswer, 10);
+    let mut open = open.await.unwrap();
+    assert!(open.messages().is_empty());
+    let message = team_.nurse.client.send(draft).await.unwrap();
+    let message = team_.nurse.reference(message);
+    team_.settle().await;
+    let change = open.changed().await.unwrap();
+    assert_eq!(change.added.len(), 1);
+    assert_eq!(open.messages(), change.added);
+
+    team_.clock.advance(Duration::from_secs(60));
+    team_.nurse.client.remind().await.unwrap();
+    assert_eq!(late.changed().await.unwrap().added[0].reference(), message);
+
+    team_.doctor.client.lock();
+    assert!(open.messages().is_empty());
+    assert_eq!(open.changed().await.unwrap_err().code(), "WL-LOCKED");
+    team_.doctor.unlock().await;
+    assert_eq!(open.changed().await.unwrap().added.len(), 1);
+
+    let accepted = team_
+        .pharmacist
+        .client
+        .answer(message, Verdict::Accepted, "");
+    accepted.await.unwrap();
+    team_.settle().await;
+    assert_eq!(open.changed().await.unwrap().removed, [message]);
+    assert_eq!(late.changed().await.unwrap().removed, [message]);
+    assert!(open.messages().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn clocks_that_differ_make_no_time_negative() {
     let team_ = Team::open().await;
     let draft = Draft::new(to(&team_.doctor), "K 6.6").priority(Priority::Stat);
