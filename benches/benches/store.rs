@@ -7,7 +7,7 @@
 
 use std::time::{Duration, Instant};
 
-use wardline::Recipient;
+use wardline::{Filter, Recipient};
 use wardline_benches::{
     measure::Measure,
     ratio::{Goal, WARDLINE},
@@ -55,6 +55,16 @@ fn main() {
             })
         });
     }
+    let about = Filter::all().patient(scene::patient().identifiers);
+    let both = about.clone().person(sender.user.clone());
+    for (goal, filter, wanted) in [(FILTER, both, 50), (OPEN_ITEMS, about.open(), 0)] {
+        one(goal, &|| {
+            timed(&|| {
+                let found = runtime.block_on(client.find(filter.clone(), None, 50));
+                assert_eq!(found.unwrap().len(), wanted);
+            })
+        });
+    }
     runtime.block_on(client.close()).unwrap();
     let folder = receiver.folder.clone();
     one(OPEN, &|| {
@@ -67,7 +77,7 @@ fn main() {
             spent
         })
     });
-    measure.report(&[OPEN, PAGE, WORD, PREFIX]);
+    measure.report(&[OPEN, PAGE, WORD, PREFIX, FILTER, OPEN_ITEMS]);
 }
 
 const OPEN: Goal = Goal::within(
@@ -77,5 +87,7 @@ const OPEN: Goal = Goal::within(
 const PAGE: Goal = Goal::within("first page of 50", Duration::from_millis(1));
 const WORD: Goal = Goal::within("search for two words", Duration::from_millis(10));
 const PREFIX: Goal = Goal::within("search for a beginning", Duration::from_millis(10));
+const FILTER: Goal = Goal::within("50 by patient and author", Duration::from_millis(1));
+const OPEN_ITEMS: Goal = Goal::within("open ones about a patient", Duration::from_millis(1));
 const MESSAGES: usize = 100_000;
 const AT_ONCE: usize = 10_000;

@@ -96,14 +96,19 @@ pub async fn flood(client: &Client, to: &Recipient, messages: usize) {
 
 /// A critical result as the quickstart sends it.
 pub fn draft(to: Recipient) -> Draft {
-    Draft::new(to, TEXT).patient(Patient {
+    Draft::new(to, TEXT).patient(patient())
+}
+
+/// Whom the critical results are about.
+pub fn patient() -> Patient {
+    Patient {
         identifiers: vec![PatientIdentifier {
             system: "urn:oid:2.16.840.1.113883.4.1".into(),
             value: "MRN-00471142".into(),
         }],
         name: "Tomasz Brandt".into(),
         encounter: String::new(),
-    })
+    }
 }
 
 /// Moves on by a millisecond with every look, so that ids sort as they do in real life; and no head grows
