@@ -186,6 +186,85 @@ async fn who_declines_is_left_in_peace_and_the_others_are_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_answers_on_one_device_is_left_in_peace_on_the_other() {
+    let team = Team::open().await;
+    let draft = Draft::new(wardline_tests::team(), text(1)).priority(Priority::Stat);
+    let message = team.doctor.client.send(draft).await.unwrap();
+    let message = team.doctor.reference(message);
+    team.settle().await;
+    team.clock.advance(MINUTE);
+    for phone in [&team.nurse, &team.tablet] {
+        assert!(remind(&phone.client).await.is_some());
+        assert_eq!(rounds(phone).await, [1]);
+    }
+    let inbox = team.ward.inbox(&team.tablet).await.unwrap();
+    let declined = team.nurse.client.answer(message, Verdict::Declined, "");
+    declined.await.unwrap();
+    team.settle().await;
+    team.clock.advance(MINUTE);
+    for phone in [&team.nurse, &team.tablet] {
+        assert_eq!(remind(&phone.client).await, None);
+        assert!(rounds(phone).await.is_empty());
+    }
+    assert!(collect(&inbox).await.is_empty());
+    assert!(remind(&team.pharmacist.client).await.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_processes_of_a_device_tell_each_round_once() {
+    let team = Team::open().await;
+    team.stat().await;
+    let inbox = team.ward.inbox(&team.doctor).await.unwrap();
+    collect(&inbox).await;
+    rounds(&team.doctor).await;
+    for round in 1..=10 {
+        team.clock.advance(MINUTE);
+        let app = async { team.doctor.client.remind().await.unwrap() };
+        let (next, notices) = tokio::join!(app, collect(&inbox));
+        assert_eq!(next, Some(START + MINUTE * (round + 1)));
+        assert_eq!(notices.len(), 1);
+        assert_eq!(notices[0].round, round);
+        assert_eq!(rounds(&team.doctor).await, [round]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_may_answer_or_send_as_stat_is_not_repeated() {
+    let mut team = Team::open().await;
+    // The pharmacist's phone is stolen, and writes while it is being revoked.
+    let draft = Draft::new(wardline_tests::team(), text(1)).priority(Priority::Stat);
+    team.pharmacist.client.send(draft).await.unwrap();
+    team.pharmacist.client.sync_once().await.unwrap();
+    let user = team.pharmacist.user.clone();
+    let (device, now) = (team.pharmacist.client.device(), team.clock.now());
+    team.ward
+        .authority()
+        .revoke_device(&user, device, now)
+        .unwrap();
+    team.ward.publish().await;
+    team.clock.advance(MINUTE * 2);
+    settle(&[&team.doctor, &team.nurse], 2).await;
+    let came = team.doctor.messages(team.doctor.team()).await;
+    assert_eq!(came[0].proof, wardline::Proof::Revoked);
+    // The nurse may not send stat messages, and her device has not heard of it.
+    let mut policy = team.ward.authority().policy().clone();
+    policy.version += 1;
+    policy.stat_roles = vec!["laboratory".into()];
+    team.ward.authority().set_policy(&policy).unwrap();
+    team.ward.publish().await;
+    team.clock.advance(MINUTE * 2);
+    settle(&[&team.doctor], 2).await;
+    let draft = Draft::new(wardline_tests::team(), text(2)).priority(Priority::Stat);
+    team.nurse.client.send(draft).await.unwrap();
+    settle(&[&team.nurse, &team.doctor], 2).await;
+    let came = team.doctor.messages(team.doctor.team()).await;
+    assert_eq!(came[1].priority, Priority::Urgent);
+    team.clock.advance(MINUTE * 10);
+    assert_eq!(remind(&team.doctor.client).await, None);
+    assert!(rounds(&team.doctor).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_else_comes_again() {
     let team = Team::open().await;
     team.say(|draft| draft).await;
