@@ -142,8 +142,6 @@ impl Core {
             .answer
             .ok_or_else(|| Refusal::new(RelayCode::HeldUnanswered))?;
         let org = &session.org;
-        // No head comes between the decision who is given a tier and its being true.
-        let _head = org.publishing.read().await;
         let directory = org.directory();
         let caller = session.device()?;
         let now = self.clock.now();

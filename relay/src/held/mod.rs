@@ -87,6 +87,7 @@ pub(crate) async fn run(core: Weak<Core>, closing: CancellationToken) {
         }
     };
     tokio::select! {
+        biased;
         () = closing.cancelled() => {}
         () = work => {}
     }
@@ -106,18 +107,24 @@ pub(crate) async fn release_due(core: &Core) -> Result<(), StorageError> {
 
 /// Releases the longest due of one organization, in one transaction. Answers whether there was something.
 async fn release_some(core: &Core, org: &Organization) -> Result<bool, StorageError> {
-    // No head comes between the decision who is given what and its being true.
-    let _head = org.publishing.read().await;
+    // A head that comes meanwhile is not waited for, as by no `Send`: a large one is judged for seconds, and whom it
+    // revokes cannot fetch any more.
     let directory = org.directory();
     let now = core.clock.now();
     let tiers = core.storage.held_due(org.key, now, BATCH).await?;
     if tiers.is_empty() {
         return Ok(false);
     }
-    let releases: Vec<_> = tiers
-        .iter()
-        .map(|tier| plan(&directory, tier, now))
-        .collect();
+    let mut releases = Vec::with_capacity(tiers.len());
+    let mut envelopes = 0;
+    for tier in &tiers {
+        let release = plan(&directory, tier, now);
+        envelopes += release.give.len() + release.tell.len();
+        if envelopes > ENVELOPES && !releases.is_empty() {
+            break;
+        }
+        releases.push(release);
+    }
     let batch = ReleaseBatch {
         at: now,
         mailbox: core.config.limits.mailbox,
@@ -174,6 +181,8 @@ impl Core {
 
 /// Releases in one transaction: small enough that nobody waits long behind it.
 const BATCH: u32 = 250;
+/// Envelopes in one transaction; a release of more comes alone.
+const ENVELOPES: usize = 2_000;
 /// The longest sleep: so soon it is noticed that the clock was set, or ran on while the machine slept.
 const PIECE: Duration = Duration::from_millis(250);
 /// After the storage failed.

@@ -23,17 +23,18 @@ mod world;
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use fail::FailScenario;
 use tempfile::TempDir;
-use wardline_org::{Clock as _, ManualClock, prekey::PrekeyKind};
-use wardline_proto::v1;
+use wardline_org::{Clock as _, Hash, ManualClock, prekey::PrekeyKind};
+use wardline_proto::v1::{self, envelope::Notice};
 use wardline_relay::{FAILPOINTS, Relay, SqliteStorage, storage::Storage as _};
 
 use crate::{
     hospital::Device,
-    world::{RELAY, World, call_over, cast, submission},
+    world::{RELAY, World, call_over, cast, sealed_key, submission},
 };
 
 #[test]
@@ -63,6 +64,20 @@ enum Step {
     Withdraw,
     Checkpoint,
     RegisterPush,
+    Hold,
+    Release,
+    Cancel,
+    Advance,
+}
+
+impl Step {
+    /// Whether something is held for Ben, or is to be.
+    fn is_held(self) -> bool {
+        matches!(
+            self,
+            Self::Hold | Self::Release | Self::Cancel | Self::Advance
+        )
+    }
 }
 
 const STEPS: &[Step] = &[
@@ -74,6 +89,10 @@ const STEPS: &[Step] = &[
     Step::Withdraw,
     Step::Checkpoint,
     Step::RegisterPush,
+    Step::Hold,
+    Step::Release,
+    Step::Cancel,
+    Step::Advance,
 ];
 
 /// Does the step with the power cut at a point, then again after it. Answers whether the point was reached.
@@ -86,7 +105,13 @@ async fn crash(point: &str, step: Step) -> bool {
     if matches!(step, Step::Acknowledge) {
         world.receive(&cast.ben).await.unwrap();
     }
-    let new = submission("new", &[&cast.ben]);
+    let mut new = submission("new", &[&cast.ben]);
+    if step.is_held() {
+        new.deposit = Some(deposit(&cast.ben));
+    }
+    if step.is_held() && !matches!(step, Step::Hold) {
+        world.send(&cast.ada, new.clone()).await.unwrap();
+    }
 
     let snapshot: Arc<Mutex<Option<TempDir>>> = Arc::default();
     let taken = Arc::clone(&snapshot);
@@ -146,7 +171,7 @@ impl Client<'_> {
                 self.ask(self.ben, &upload).await;
             }
             Step::Claim => drop(self.claim().await),
-            Step::Send => {
+            Step::Send | Step::Hold => {
                 let send = v1::SendRequest {
                     submissions: vec![new.clone()],
                     checkpoint: 7,
@@ -181,7 +206,57 @@ impl Client<'_> {
                 };
                 self.ask(self.ben, &register).await;
             }
+            Step::Release => {
+                self.clock.advance(MINUTE);
+                self.relay.release_due().await.unwrap();
+            }
+            Step::Cancel => {
+                let cancel = v1::CancelRequest {
+                    deposit_id: DEPOSIT.to_vec(),
+                    sender_device: self.ada.id().to_vec(),
+                    stop_secret: SECRET.to_vec(),
+                    acknowledgement: Some(self.answer(waiting)),
+                    checkpoint: 0,
+                };
+                assert!(self.ask(self.ben, &cancel).await.stopped);
+            }
+            Step::Advance => {
+                let advance = v1::AdvanceRequest {
+                    deposit_id: DEPOSIT.to_vec(),
+                    sender_device: self.ada.id().to_vec(),
+                    stop_secret: SECRET.to_vec(),
+                    tier: 0,
+                    acknowledgement: Some(self.answer(waiting)),
+                    checkpoint: 0,
+                };
+                assert!(self.ask(self.ben, &advance).await.advanced);
+            }
         }
+    }
+
+    /// Ben's answer to Ada, the same every time.
+    fn answer(&self, waiting: &v1::Submission) -> v1::Submission {
+        v1::Submission {
+            keys: vec![sealed_key(self.ada)],
+            ..waiting.clone()
+        }
+    }
+
+    /// What Ada has been told and answered of what she left, once.
+    async fn check_held(&self, step: Step) {
+        let page = self.ask(self.ada, &v1::ReceiveRequest::default()).await;
+        let found: Vec<_> = page.envelopes.iter().map(|e| e.notice.as_ref()).collect();
+        match (step, &found[..]) {
+            (Step::Hold, []) | (Step::Release, [Some(Notice::Released(_))]) => {}
+            (Step::Cancel, [None, Some(Notice::Stopped(_))]) => {}
+            (Step::Advance, [None, Some(Notice::Released(told))]) => assert!(told.advanced),
+            other => panic!("{other:?}"),
+        }
+        self.clock.advance(MINUTE);
+        self.relay.release_due().await.unwrap();
+        let held = self.mailbox().await.envelopes;
+        let held = held.iter().filter(|e| e.content == "held content").count();
+        assert_eq!(held, usize::from(!matches!(step, Step::Cancel)), "{step:?}");
     }
 
     /// What must be true once the step was answered, however often it was begun.
@@ -189,7 +264,11 @@ impl Client<'_> {
         let mailbox = self.mailbox().await;
         let found: Vec<_> = mailbox.envelopes.iter().map(|e| &e.envelope_id).collect();
         let expected: &[_] = match step {
-            Step::Send => &[&waiting.envelope_id, &new.envelope_id],
+            Step::Send | Step::Hold | Step::Cancel => &[&waiting.envelope_id, &new.envelope_id],
+            Step::Release | Step::Advance => {
+                let tier = &new.deposit.as_ref().unwrap().tiers[0];
+                &[&waiting.envelope_id, &new.envelope_id, &tier.envelope_id]
+            }
             Step::Acknowledge | Step::Withdraw => &[],
             _ => &[&waiting.envelope_id],
         };
@@ -208,11 +287,14 @@ impl Client<'_> {
             _ => self.ask(self.ada, &checkpoint).await.highest,
         };
         let expected = match step {
-            Step::Send | Step::Acknowledge => 7,
+            Step::Send | Step::Acknowledge | Step::Hold => 7,
             Step::Checkpoint => 9,
             _ => 0,
         };
         assert_eq!(highest, expected, "{step:?}");
+        if step.is_held() {
+            self.check_held(step).await;
+        }
     }
 
     async fn claim(&self) -> v1::ClaimKeysResponse {
@@ -239,6 +321,28 @@ impl Client<'_> {
     }
 }
 
+/// For Ben, a minute later.
+fn deposit(ben: &Device) -> v1::Deposit {
+    let tier = v1::HeldTier {
+        envelope_id: submission("", &[]).envelope_id,
+        wait_ms: MINUTE.as_millis().try_into().unwrap(),
+        user_ids: vec![ben.user().to_string()],
+        keys: vec![v1::SealedKey {
+            suite: v1::Suite::HpkeHold.into(),
+            olm_type: 0,
+            ciphertext: vec![1; 50].into(),
+            ..sealed_key(ben)
+        }],
+        ..Default::default()
+    };
+    v1::Deposit {
+        deposit_id: DEPOSIT.to_vec(),
+        stop_hash: Hash::of(&SECRET).as_bytes().to_vec(),
+        content: b"held content".to_vec(),
+        tiers: vec![tier],
+    }
+}
+
 fn copy(from: &Path) -> TempDir {
     let to = tempfile::tempdir().unwrap();
     for file in ["relay.db", "relay.db-wal"] {
@@ -247,3 +351,7 @@ fn copy(from: &Path) -> TempDir {
     }
     to
 }
+
+const DEPOSIT: [u8; 16] = [7; 16];
+const SECRET: [u8; 32] = [8; 32];
+const MINUTE: Duration = Duration::from_secs(60);

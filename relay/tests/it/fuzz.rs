@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Every call there is.
-pub(crate) const METHODS: [&str; 16] = [
+pub(crate) const METHODS: [&str; 18] = [
     "Enroll",
     "Head",
     "Entries",
@@ -28,6 +28,8 @@ pub(crate) const METHODS: [&str; 16] = [
     "Wipes",
     "ConfirmWipe",
     "RegisterPush",
+    "Cancel",
+    "Advance",
 ];
 
 /// Some calls, one after the other: each is a caller, a method, a length of two bytes, and a body.
@@ -220,7 +222,56 @@ mod tests {
             epoch: b"now".to_vec(),
             checkpoint: 3,
         };
-        let withdraw = v1::WithdrawRequest { envelope_id: name };
+        let withdraw = v1::WithdrawRequest {
+            envelope_id: name.clone(),
+        };
+        let another = |last: u8| [&name[..15], &[last]].concat();
+        let tiers = [2, 3].map(|number| v1::HeldTier {
+            envelope_id: another(number),
+            wait_ms: 60_000,
+            user_ids: vec!["ben".into()],
+            role_ids: vec!["on-call".into()],
+            keys: vec![crate::held::hold_key(ben)],
+            wake: 2,
+            ..Default::default()
+        });
+        let held = v1::SendRequest {
+            submissions: vec![v1::Submission {
+                envelope_id: another(4),
+                keys: vec![sealed_key(ben)],
+                deposit: Some(v1::Deposit {
+                    tiers: tiers.to_vec(),
+                    ..crate::held::deposit(Vec::new())
+                }),
+                ..Default::default()
+            }],
+            checkpoint: 4,
+        };
+        let answer = |last: u8| v1::Submission {
+            envelope_id: another(last),
+            content: Bytes::from_static(b"answer"),
+            keys: vec![sealed_key(&target.ada)],
+            ..Default::default()
+        };
+        let cancel = v1::CancelRequest {
+            deposit_id: crate::held::DEPOSIT.to_vec(),
+            sender_device: target.ada.id().to_vec(),
+            stop_secret: crate::held::SECRET.to_vec(),
+            acknowledgement: Some(answer(5)),
+            checkpoint: 5,
+        };
+        let advance = v1::AdvanceRequest {
+            deposit_id: cancel.deposit_id.clone(),
+            sender_device: cancel.sender_device.clone(),
+            stop_secret: cancel.stop_secret.clone(),
+            tier: 0,
+            acknowledgement: Some(answer(6)),
+            checkpoint: 6,
+        };
+        let hold_keys = v1::ClaimKeysRequest {
+            device_ids: Vec::new(),
+            hold_device_ids: vec![ben.id().to_vec()],
+        };
         let push = v1::RegisterPushRequest {
             token: "740f4707".into(),
             topic: "apns:example.mercy.ward".into(),
@@ -254,6 +305,17 @@ mod tests {
             (
                 "checkpoint",
                 call(ADA, &v1::CheckpointRequest { counter: 2 }),
+            ),
+            (
+                "held",
+                [
+                    call(ADA, &hold_keys),
+                    call(ADA, &held),
+                    call(BEN, &advance),
+                    call(BEN, &cancel),
+                    call(ADA, &v1::ReceiveRequest::default()),
+                ]
+                .concat(),
             ),
             ("push", call(BEN, &push)),
             ("publish", call(AUTHORITY, &next)),

@@ -1,9 +1,9 @@
 //! A device made of nothing but a key: for calls that no client makes, or not alone.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use wardline_org::{
-    CallError, CallSigner, Caller, Clock, Credential, DeviceId, EnvelopeId, SignedCredential,
+    CallError, CallSigner, Caller, Clock, Credential, DeviceId, EnvelopeId, Hash, SignedCredential,
     Signer, SoftwareSigner, SystemClock, Transport,
     transport::{self, RelayCall},
 };
@@ -70,27 +70,84 @@ impl Gadget {
 
     /// Sends an envelope to itself; answers its id.
     pub(crate) async fn send_to_itself(&self) -> Result<Vec<u8>, CallError> {
-        let id = EnvelopeId::generate(SystemClock.now()).unwrap().to_vec();
-        let key = v1::SealedKey {
+        let id = new_name();
+        self.send(self.envelope(&id)).await?;
+        Ok(id)
+    }
+
+    /// Leaves something that is given to nobody but itself, later.
+    pub(crate) async fn hold(&self, held: &Held) -> Result<(), CallError> {
+        let tier = v1::HeldTier {
+            envelope_id: held.tier.clone(),
+            wait_ms: held.wait.as_millis().try_into().unwrap(),
+            user_ids: vec!["GADGET".into()],
+            keys: vec![v1::SealedKey {
+                suite: v1::Suite::HpkeHold.into(),
+                olm_type: 0,
+                ciphertext: vec![1; 50].into(),
+                ..self.key()
+            }],
+            ..Default::default()
+        };
+        let deposit = v1::Deposit {
+            deposit_id: held.message.clone(),
+            stop_hash: Hash::of(&SECRET).as_bytes().to_vec(),
+            content: b"held".to_vec(),
+            tiers: vec![tier],
+        };
+        self.send(v1::Submission {
+            envelope_id: held.message.clone(),
+            deposit: Some(deposit),
+            ..Default::default()
+        })
+        .await
+    }
+
+    /// Takes it back, saying so to itself.
+    pub(crate) async fn stop(&self, held: &Held) -> Result<bool, CallError> {
+        let cancel = v1::CancelRequest {
+            deposit_id: held.message.clone(),
+            sender_device: self.device.to_vec(),
+            stop_secret: SECRET.to_vec(),
+            acknowledgement: Some(self.envelope(&held.answer)),
+            checkpoint: 0,
+        };
+        Ok(self.ask(&cancel).await?.stopped)
+    }
+
+    /// How many envelopes of this name wait for it, notices included.
+    pub(crate) async fn count(&self, name: &[u8]) -> usize {
+        let page = self.ask(&v1::ReceiveRequest::default()).await.unwrap();
+        let named = page.envelopes.iter().filter(|e| e.envelope_id == name);
+        named.count()
+    }
+
+    fn envelope(&self, name: &[u8]) -> v1::Submission {
+        v1::Submission {
+            envelope_id: name.to_vec(),
+            content: Bytes::from_static(b"nothing"),
+            keys: vec![self.key()],
+            wake: 0,
+            deposit: None,
+        }
+    }
+
+    fn key(&self) -> v1::SealedKey {
+        v1::SealedKey {
             device_id: self.device.to_vec(),
             suite: v1::Suite::OlmV2.into(),
             olm_type: 1,
             ciphertext: Bytes::from_static(b"nothing that opens"),
             ..Default::default()
-        };
-        let submission = v1::Submission {
-            envelope_id: id.clone(),
-            content: Bytes::from_static(b"nothing"),
-            keys: vec![key],
-            wake: 0,
-            deposit: None,
-        };
+        }
+    }
+
+    async fn send(&self, submission: v1::Submission) -> Result<(), CallError> {
         let send = v1::SendRequest {
             submissions: vec![submission],
             checkpoint: 0,
         };
-        self.ask(&send).await?;
-        Ok(id)
+        self.ask(&send).await.map(drop)
     }
 
     pub(crate) async fn withdraw(&self, envelope_id: Vec<u8>) -> Result<usize, CallError> {
@@ -98,3 +155,29 @@ impl Gadget {
         Ok(self.ask(&withdraw).await?.withdrawn_devices.len())
     }
 }
+
+/// Something that the gadget leaves for itself, by its names.
+pub(crate) struct Held {
+    pub(crate) message: Vec<u8>,
+    pub(crate) tier: Vec<u8>,
+    pub(crate) answer: Vec<u8>,
+    pub(crate) wait: Duration,
+}
+
+impl Held {
+    /// Due so long after it is taken.
+    pub(crate) fn new(wait: Duration) -> Self {
+        Self {
+            message: new_name(),
+            tier: new_name(),
+            answer: new_name(),
+            wait,
+        }
+    }
+}
+
+fn new_name() -> Vec<u8> {
+    EnvelopeId::generate(SystemClock.now()).unwrap().to_vec()
+}
+
+const SECRET: [u8; 32] = [8; 32];

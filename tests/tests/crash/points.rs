@@ -1,10 +1,12 @@
 //! A device, or the relay, is killed at every named point of its code: nothing is lost, nothing is doubled,
 //! nothing is broken, and no point is in the list that cannot be reached.
 
+use std::time::Duration;
+
 use wardline_tests::crash::orders::Order;
 
 use crate::{
-    gadget::Gadget,
+    gadget::{Gadget, Held},
     plays::{DOCTOR, NURSE, Play, Ward},
     puppet::Outcome,
     stage::Stage,
@@ -38,6 +40,10 @@ async fn a_relay_killed_at_any_point_loses_and_doubles_nothing() {
     for (number, point) in wardline_relay::FAILPOINTS.iter().enumerate() {
         if point.contains("wipe") {
             wiped_meanwhile(&mut stage, number, point).await;
+            continue;
+        }
+        if point.contains("release") || point.contains("answer_held") {
+            held_meanwhile(&mut stage, &gadget, point).await;
             continue;
         }
         let mut ward = Ward {
@@ -99,6 +105,45 @@ async fn wiped_meanwhile(stage: &mut Stage, number: usize, point: &str) {
     let told = device.obey(&Order::Sync).await;
     assert_eq!(told, Outcome::Failed("WL-WIPED".to_owned()), "{point}");
     assert_eq!(stage.hospital.last_receipt().await, Some(0), "{point}");
+}
+
+/// Something is held, and the relay is killed while it releases it, or while an answer stops it.
+async fn held_meanwhile(stage: &mut Stage, gadget: &Gadget, point: &str) {
+    let reached = Outcome::Reached(point.to_owned());
+    if point.contains("release") {
+        stage.relay.must(Order::StopAt(point.to_owned())).await;
+        let held = Held::new(Duration::ZERO);
+        tokio::select! {
+            stopped = stage.relay.outcome() => assert_eq!(stopped, reached),
+            () = async {
+                // The answer may be lost with the relay: what is released was taken.
+                let _ = gadget.hold(&held).await;
+                std::future::pending().await
+            } => {}
+        }
+        stage.restart_relay().await;
+        // Nobody asks for it: the relay finds it when it starts.
+        while gadget.count(&held.tier).await < 2 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(
+            gadget.count(&held.tier).await,
+            2,
+            "{point}: once, and a notice"
+        );
+    } else {
+        let held = Held::new(Duration::from_secs(3600));
+        gadget.hold(&held).await.unwrap();
+        stage.relay.must(Order::StopAt(point.to_owned())).await;
+        tokio::select! {
+            stopped = stage.relay.outcome() => assert_eq!(stopped, reached),
+            stopped = gadget.stop(&held) => panic!("{point} is not reached: {stopped:?}"),
+        }
+        stage.restart_relay().await;
+        assert!(gadget.stop(&held).await.unwrap(), "{point}");
+        assert_eq!(gadget.count(&held.answer).await, 1, "{point}");
+        assert_eq!(gadget.count(&held.tier).await, 0, "{point}");
+    }
 }
 
 fn play_of(point: &str) -> Play {
