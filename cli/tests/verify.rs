@@ -1,6 +1,11 @@
 //! `wardline verify` as an auditor runs it.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "a test may fail, and nobody imports it"
+)]
 
 use std::{
     convert::Infallible,

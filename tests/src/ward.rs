@@ -86,6 +86,17 @@ impl Ward {
         ward
     }
 
+    /// A ward with a nurse and a doctor who have met.
+    pub async fn pair(clock: Arc<dyn Clock>) -> (Self, Phone, Phone) {
+        let mut ward = Self::open_at(&["NS-1", "DR-1"], clock).await;
+        let nurse = ward.phone("NS-1").await;
+        let doctor = ward.phone("DR-1").await;
+        settle(&[&nurse, &doctor], 1).await;
+        nurse.say(to(&doctor), "Good morning").await;
+        settle(&[&nurse, &doctor, &nurse], 2).await;
+        (ward, nurse, doctor)
+    }
+
     /// Enrolls a new device of a person and publishes it.
     pub async fn phone(&mut self, person: &str) -> Phone {
         self.phones += 1;
@@ -285,6 +296,11 @@ pub async fn settle(phones: &[&Phone], rounds: usize) {
             phone.client.sync_once().await.unwrap();
         }
     }
+}
+
+/// The person whose phone it is.
+pub fn to(phone: &Phone) -> Recipient {
+    Recipient::Person(phone.user.clone())
 }
 
 /// The care team of everybody.

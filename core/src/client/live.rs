@@ -263,12 +263,8 @@ impl ConversationList {
     /// Those of reading the store; closing the client ends the wait with one.
     pub async fn changed(&mut self) -> Result<ConversationListChange, Error> {
         loop {
-            let changes = self.watch.unseen().await?;
-            let change = if changes.everything || !changes.conversations.is_empty() {
-                self.look().await?
-            } else {
-                None
-            };
+            self.watch.messages().await?;
+            let change = self.look().await?;
             self.watch.seen();
             if let Some(change) = change {
                 return Ok(change);
@@ -345,6 +341,17 @@ impl Watch {
                 Err(TryRecvError::Lagged(_)) => self.unseen.everything = true,
                 Err(TryRecvError::Empty | TryRecvError::Closed) => return Ok(self.unseen.clone()),
             }
+        }
+    }
+
+    /// Waits until something in a conversation may have changed; [`Watch::seen`] says that it was looked at.
+    pub(super) async fn messages(&mut self) -> Result<(), Error> {
+        loop {
+            let changes = self.unseen().await?;
+            if changes.everything || !changes.conversations.is_empty() {
+                return Ok(());
+            }
+            self.seen();
         }
     }
 

@@ -87,12 +87,8 @@ impl OpenList {
     /// next change brings everything. Closing the client ends the wait with an error.
     pub async fn changed(&mut self) -> Result<OpenListChange, Error> {
         loop {
-            let changes = self.watch.unseen().await?;
-            let change = if changes.everything || !changes.conversations.is_empty() {
-                self.look().await?
-            } else {
-                None
-            };
+            self.watch.messages().await?;
+            let change = self.look().await?;
             self.watch.seen();
             if let Some(change) = change {
                 return Ok(change);

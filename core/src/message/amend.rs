@@ -12,11 +12,7 @@ use wardline_org::{DeviceId, Timestamp, UserId};
 use wardline_proto::{Message as _, v1};
 use zeroize::Zeroizing;
 
-use super::{
-    content,
-    recall::{Subject, Word},
-    rows,
-};
+use super::{content, recall::Subject, rows, word};
 use crate::{
     error::Error,
     id::{MessageId, MessageRef},
@@ -137,7 +133,7 @@ pub(crate) fn settle(
     let Some(message) = Subject::load(connection, subject)? else {
         return Ok(settled);
     };
-    for waiting in undecided(connection, subject)? {
+    for waiting in word::undecided(connection, UNDECIDED, subject)? {
         let in_time = waiting.at.saturating_sub(message.created_at.as_millis()) <= window_ms;
         let counts = in_time && !message.recalled && waiting.word.is_of_author(&message);
         connection
@@ -155,37 +151,6 @@ pub(crate) fn settle(
         .execute(params![message.sequence, last(connection, subject)?])?;
     settled.changed = changed > 0;
     Ok(settled)
-}
-
-struct Waiting {
-    row: i64,
-    at: i64,
-    word: Word,
-}
-
-fn undecided(connection: &Connection, subject: MessageRef) -> Result<Vec<Waiting>, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT a.message, a.at, a.user_id, a.subject_hash, m.conversation, m.proof
-         FROM amendment a JOIN message m ON m.sequence = a.message
-         WHERE a.subject_device = ?1 AND a.subject_id = ?2 AND a.counts IS NULL
-         ORDER BY a.message",
-    )?;
-    let waiting = statement.query_map(
-        params![subject.device.as_bytes(), subject.id.as_bytes()],
-        |row| {
-            Ok(Waiting {
-                row: row.get(0)?,
-                at: row.get(1)?,
-                word: Word {
-                    user: row.get(2)?,
-                    hash: row.get(3)?,
-                    conversation: row.get(4)?,
-                    proof: row.get(5)?,
-                },
-            })
-        },
-    )?;
-    Ok(waiting.collect::<Result<_, _>>()?)
 }
 
 /// The row of the correction that stands.
@@ -414,6 +379,12 @@ const fn damaged() -> StoreError {
     StoreError::Damaged { what: "amendment" }
 }
 
+/// Those that were not decided about.
+const UNDECIDED: &str = "
+    SELECT a.message, a.at, a.user_id, a.subject_hash, m.conversation, m.proof
+    FROM amendment a JOIN message m ON m.sequence = a.message
+    WHERE a.subject_device = ?1 AND a.subject_id = ?2 AND a.counts IS NULL
+    ORDER BY a.message";
 /// The corrections of a message that count.
 const COUNTED: &str = "
     FROM amendment a JOIN message m ON m.sequence = a.message

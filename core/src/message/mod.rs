@@ -21,6 +21,7 @@ pub(crate) mod reminders;
 pub(crate) mod rows;
 pub(crate) mod structured;
 pub(crate) mod timeline;
+pub(crate) mod word;
 
 pub use amend::{Amended, Version};
 pub use answer::{Answer, OpenItems, StandingAnswer, Verdict};

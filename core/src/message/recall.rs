@@ -9,7 +9,10 @@ use rusqlite::{Connection, OptionalExtension, ToSql, params};
 use wardline_org::{DeviceId, Timestamp, UserId};
 use wardline_proto::v1;
 
-use super::{Direction, Proof, notice};
+use super::{
+    Direction, notice,
+    word::{self, Waiting},
+};
 use crate::{
     id::{MessageId, MessageRef},
     store::StoreError,
@@ -154,7 +157,7 @@ pub(crate) fn settle(
     now: Timestamp,
 ) -> Result<Vec<Verdict>, StoreError> {
     let mut decided = Vec::new();
-    for waiting in undecided(connection, subject)? {
+    for waiting in word::undecided(connection, UNDECIDED, subject)? {
         let Some(message) = Subject::load(connection, subject)? else {
             return Ok(decided);
         };
@@ -168,56 +171,6 @@ pub(crate) fn settle(
         decided.push(verdict);
     }
     Ok(decided)
-}
-
-/// Somebody's wish to take a message back.
-struct Waiting {
-    row: i64,
-    at: i64,
-    word: Word,
-}
-
-/// Who says something of a message, by which ciphertext, where, and what stands behind them.
-pub(crate) struct Word {
-    pub(crate) user: String,
-    pub(crate) hash: Vec<u8>,
-    pub(crate) conversation: i64,
-    pub(crate) proof: i64,
-}
-
-impl Word {
-    /// Whether it is its author's, about that very message.
-    pub(crate) fn is_of_author(&self, message: &Subject) -> bool {
-        self.user == message.author
-            && self.proof == Proof::Proven as i64
-            && self.conversation == message.conversation
-            && self.hash == message.hash
-    }
-}
-
-fn undecided(connection: &Connection, subject: MessageRef) -> Result<Vec<Waiting>, StoreError> {
-    let mut statement = connection.prepare_cached(
-        "SELECT r.message, r.subject_hash, r.user_id, r.at, m.conversation, m.proof
-         FROM recall r JOIN message m ON m.sequence = r.message
-         WHERE r.subject_device = ?1 AND r.subject_id = ?2 AND r.obeyed IS NULL
-         ORDER BY r.message",
-    )?;
-    let waiting = statement.query_map(
-        params![subject.device.as_bytes(), subject.id.as_bytes()],
-        |row| {
-            Ok(Waiting {
-                row: row.get(0)?,
-                at: row.get(3)?,
-                word: Word {
-                    hash: row.get(1)?,
-                    user: row.get(2)?,
-                    conversation: row.get(4)?,
-                    proof: row.get(5)?,
-                },
-            })
-        },
-    )?;
-    Ok(waiting.collect::<Result<_, _>>()?)
 }
 
 /// A message that is to be taken back or corrected.
@@ -456,6 +409,12 @@ pub(crate) struct PurgedMessage {
 }
 
 const MOST_PURGED_AT_ONCE: i64 = 500;
+/// What takes a message back and was not decided about.
+const UNDECIDED: &str = "
+    SELECT r.message, r.at, r.user_id, r.subject_hash, m.conversation, m.proof
+    FROM recall r JOIN message m ON m.sequence = r.message
+    WHERE r.subject_device = ?1 AND r.subject_id = ?2 AND r.obeyed IS NULL
+    ORDER BY r.message";
 /// The rows that say something of a message.
 const SAID_OF: &str = "
     SELECT sequence, body FROM message

@@ -4,25 +4,16 @@
 use std::{sync::Arc, time::Duration};
 
 use wardline::{
-    Draft, Event, Message, MessageRef, OpenItems, Priority, Recipient, SendError, Verdict, testing,
+    Draft, Event, Message, MessageRef, OpenItems, Priority, SendError, Verdict, testing,
 };
 use wardline_org::{ManualClock, Timestamp};
-use wardline_tests::{Phone, Ward, settle, team, text};
+use wardline_tests::{Phone, Ward, settle, team, text, to};
 
 /// A nurse and a doctor who have met, at a time that stands still.
 async fn pair() -> (Ward, Arc<ManualClock>, Phone, Phone) {
     let clock = Arc::new(ManualClock::new(START));
-    let mut ward = Ward::open_at(&["NS-1", "DR-1"], Arc::clone(&clock) as _).await;
-    let nurse = ward.phone("NS-1").await;
-    let doctor = ward.phone("DR-1").await;
-    settle(&[&nurse, &doctor], 1).await;
-    nurse.say(to(&doctor), "Good morning").await;
-    settle(&[&nurse, &doctor, &nurse], 2).await;
+    let (ward, nurse, doctor) = Ward::pair(Arc::clone(&clock) as _).await;
     (ward, clock, nurse, doctor)
-}
-
-fn to(phone: &Phone) -> Recipient {
-    Recipient::Person(phone.user.clone())
 }
 
 async fn shown(phone: &Phone, message: MessageRef) -> Message {

@@ -5,17 +5,13 @@ use std::{
     time::Duration,
 };
 
-use wardline::{DeliveryState, Event, FailureCause, Proof, Recipient};
+use wardline::{DeliveryState, Event, FailureCause, Proof};
 use wardline_org::{Clock, ManualClock, SystemClock, authority::PersonDetails};
 use wardline_proto::v1;
-use wardline_tests::{Phone, Ward, settle, text};
+use wardline_tests::{Phone, Ward, settle, text, to};
 
 fn clock() -> Arc<ManualClock> {
     Arc::new(ManualClock::new(SystemClock.now()))
-}
-
-fn to(phone: &Phone) -> Recipient {
-    Recipient::Person(phone.user.clone())
 }
 
 /// The codes of directories that were not believed.

@@ -4,10 +4,10 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use wardline::{
     Caution, Draft, Filter, LoopGroup, LoopGrouping, LoopTimes, Message, OpenItems, Patient,
-    PatientIdentifier, Priority, Quantiles, Recipient, Span, Verdict,
+    PatientIdentifier, Priority, Quantiles, Span, Verdict,
 };
 use wardline_org::{Clock, ManualClock, Timestamp, authority::PersonDetails, person::StaffRole};
-use wardline_tests::{Needles, Phone, Ward, settle, team};
+use wardline_tests::{Needles, Phone, Ward, settle, team, to};
 
 /// A nurse, a doctor and a pharmacist on one care team, at a time that stands still.
 struct Team {
@@ -66,10 +66,6 @@ fn id((system, value): &(&str, &str)) -> PatientIdentifier {
         system: (*system).to_owned(),
         value: (*value).to_owned(),
     }
-}
-
-fn to(phone: &Phone) -> Recipient {
-    Recipient::Person(phone.user.clone())
 }
 
 async fn find(phone: &Phone, filter: Filter) -> Vec<String> {

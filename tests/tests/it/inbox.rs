@@ -5,14 +5,13 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use wardline::{
-    DeliveryState, Draft, Event, Inbox, MessageRef, Notice, Priority, Recipient,
-    vault::FileKeyStore,
+    DeliveryState, Draft, Event, Inbox, MessageRef, Notice, Priority, vault::FileKeyStore,
 };
 use wardline_org::{
     Clock as _, Request, Response, SystemClock, Transport, TransportError, policy::LockScreen,
 };
 use wardline_proto::v1;
-use wardline_tests::{Phone, Ward, settle, text};
+use wardline_tests::{Phone, Ward, settle, text, to};
 
 /// A nurse and a doctor who have met. The doctor's app is open and locked, and does not receive.
 async fn pair() -> (Ward, Phone, Phone) {
@@ -32,10 +31,6 @@ async fn pair() -> (Ward, Phone, Phone) {
     doctor.client.sync_once().await.unwrap();
     doctor.client.lock();
     (ward, nurse, doctor)
-}
-
-fn to(phone: &Phone) -> Recipient {
-    Recipient::Person(phone.user.clone())
 }
 
 async fn send(from: &Phone, to: &Phone, text: &str, priority: Priority) -> MessageRef {

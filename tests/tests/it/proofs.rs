@@ -1,9 +1,9 @@
 //! Proving to an outsider who wrote a message: out of a device's store, with what the relay shows.
 
-use wardline::{MessageProof, ProofError, Recipient};
+use wardline::{MessageProof, ProofError};
 use wardline_org::{Hash, SystemClock};
 use wardline_proto::v1;
-use wardline_tests::{Phone, Ward, settle, text};
+use wardline_tests::{Phone, Ward, settle, text, to};
 
 async fn pair() -> (Ward, Phone, Phone) {
     let mut ward = Ward::open(&["NS-1", "DR-1"]).await;
@@ -11,10 +11,6 @@ async fn pair() -> (Ward, Phone, Phone) {
     let doctor = ward.phone("DR-1").await;
     settle(&[&nurse, &doctor], 1).await;
     (ward, nurse, doctor)
-}
-
-fn to(phone: &Phone) -> Recipient {
-    Recipient::Person(phone.user.clone())
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,29 +3,19 @@
 use std::{fs, sync::Arc, time::Duration};
 
 use wardline::{
-    DeliveryState, Draft, Event, MessageId, MessageRef, Priority, RecallOutcome, Recipient,
-    Verdict, testing,
+    DeliveryState, Draft, Event, MessageId, MessageRef, Priority, RecallOutcome, Verdict, testing,
 };
 use wardline_org::{
     ManualClock, Timestamp,
     team::{CareTeam, TeamMember},
 };
-use wardline_tests::{Phone, Ward, passphrase, settle, team, text};
+use wardline_tests::{Phone, Ward, passphrase, settle, team, text, to};
 
 /// A nurse and a doctor who have met, at a time that stands still.
 async fn pair() -> (Ward, Arc<ManualClock>, Phone, Phone) {
     let clock = Arc::new(ManualClock::new(START));
-    let mut ward = Ward::open_at(&["NS-1", "DR-1"], Arc::clone(&clock) as _).await;
-    let nurse = ward.phone("NS-1").await;
-    let doctor = ward.phone("DR-1").await;
-    settle(&[&nurse, &doctor], 1).await;
-    nurse.say(to(&doctor), "Good morning").await;
-    settle(&[&nurse, &doctor, &nurse], 2).await;
+    let (ward, nurse, doctor) = Ward::pair(Arc::clone(&clock) as _).await;
     (ward, clock, nurse, doctor)
-}
-
-fn to(phone: &Phone) -> Recipient {
-    Recipient::Person(phone.user.clone())
 }
 
 async fn outcome(author: &Phone, message: MessageId) -> Option<RecallOutcome> {

@@ -11,12 +11,12 @@ use std::{
 };
 
 use tokio::runtime::Runtime;
-use wardline::{Client, DeliveryState, Inbox, Recipient, vault::Passphrase};
+use wardline::{Client, DeliveryState, Inbox, vault::Passphrase};
 use wardline_org::{
     Transport, TransportError,
     http::{HttpOptions, HttpTransport},
 };
-use wardline_tests::{Phone, Ward, settle, team, text};
+use wardline_tests::{Phone, Ward, settle, team, text, to};
 
 /// Waits as a host's own executor does that is not tokio's.
 fn wait<T>(future: impl Future<Output = T>) -> T {
@@ -38,10 +38,6 @@ fn wait<T>(future: impl Future<Output = T>) -> T {
 
 fn runtime() -> Runtime {
     Runtime::new().unwrap()
-}
-
-fn to(phone: &Phone) -> Recipient {
-    Recipient::Person(phone.user.clone())
 }
 
 /// Until a phone shows so many messages of the team.

@@ -6,7 +6,7 @@ use wardline::{
     Structured, VendorContent, Verdict,
 };
 use wardline_org::{DeviceId, Timestamp, UserId};
-use wardline_tests::{Phone, Ward, settle};
+use wardline_tests::{Phone, Ward, settle, to};
 
 async fn pair() -> (Ward, Phone, Phone) {
     let mut ward = Ward::open(&["NS-1", "DR-1"]).await;
@@ -14,10 +14,6 @@ async fn pair() -> (Ward, Phone, Phone) {
     let doctor = ward.phone("DR-1").await;
     settle(&[&nurse, &doctor], 1).await;
     (ward, nurse, doctor)
-}
-
-fn to(phone: &Phone) -> Recipient {
-    Recipient::Person(phone.user.clone())
 }
 
 fn potassium() -> CriticalResult {

@@ -1,8 +1,8 @@
 //! How urgent a message may be: the policy decides, on the sender's device and again on the recipients'.
 
-use wardline::{Draft, Patient, PatientIdentifier, Priority, Recipient};
+use wardline::{Draft, Patient, PatientIdentifier, Priority};
 use wardline_org::{authority::PersonDetails, person::StaffRole, policy::Policy};
-use wardline_tests::{Phone, Ward, settle, text};
+use wardline_tests::{Phone, Ward, settle, text, to};
 
 /// A laboratory system that may send stat messages, a clerk who may not, and a doctor.
 async fn ward(change: impl FnOnce(&mut Policy)) -> (Ward, Phone, Phone, Phone) {
@@ -29,10 +29,6 @@ async fn ward(change: impl FnOnce(&mut Policy)) -> (Ward, Phone, Phone, Phone) {
     ward.authority().set_policy(&policy).unwrap();
     ward.publish().await;
     (ward, lab, clerk, doctor)
-}
-
-fn to(phone: &Phone) -> Recipient {
-    Recipient::Person(phone.user.clone())
 }
 
 fn stat(doctor: &Phone, identifiers: &[(&str, &str)]) -> Draft {

@@ -5,7 +5,7 @@ use wardline_org::Hash;
 use super::*;
 use crate::{
     message::{
-        Priority, RECALL,
+        Priority, Proof, RECALL,
         rows::{self, Facts, NewMessage},
     },
     store::tests_support,

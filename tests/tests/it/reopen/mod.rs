@@ -9,10 +9,10 @@ mod way_out;
 
 use std::{sync::Arc, time::Duration};
 
-use wardline::{Recipient, testing};
+use wardline::testing;
 use wardline_org::{ManualClock, Transport};
 use wardline_proto::{Message, v1};
-use wardline_tests::{Phone, Ward, settle};
+use wardline_tests::{Phone, Ward, settle, to};
 
 macro_rules! cases {
     ($($room:ident::$table:ident: $test:ident;)+) => {
@@ -89,10 +89,6 @@ async fn pair() -> Pair {
         nurse,
         doctor,
     }
-}
-
-fn to(phone: &Phone) -> Recipient {
-    Recipient::Person(phone.user.clone())
 }
 
 async fn rows(phone: &Phone, table: &str) -> Vec<String> {

@@ -7,9 +7,9 @@ use std::{
 
 use wardline::{Draft, Event, EventCursor, Priority, Recipient};
 use wardline_proto::v1;
-use wardline_tests::{Ward, settle, text};
+use wardline_tests::{Ward, settle, text, to};
 
-use super::{Pair, cold, pair, rows, to};
+use super::{Pair, cold, pair, rows};
 
 pub(super) async fn audit(table: &str) {
     let Pair { ward, nurse, .. } = pair().await;

@@ -11,9 +11,9 @@ use wardline::{
 };
 use wardline_org::{RelayCode, Transport as _};
 use wardline_proto::{Message, v1};
-use wardline_tests::{Ward, settle, text};
+use wardline_tests::{Ward, settle, text, to};
 
-use super::{KEYLESS_PAUSE, Pair, START, alter, cold, only_fetch, pair, rows, to};
+use super::{KEYLESS_PAUSE, Pair, START, alter, cold, only_fetch, pair, rows};
 
 pub(super) async fn answer(table: &str) {
     let Pair {

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use wardline::{DeliveryState, Draft, FailureCause, RecallOutcome, Recipient};
 use wardline_proto::v1;
-use wardline_tests::{settle, text};
+use wardline_tests::{settle, text, to};
 
-use super::{KEYLESS_PAUSE, Pair, alter, cold, pair, rows, to};
+use super::{KEYLESS_PAUSE, Pair, alter, cold, pair, rows};
 
 /// What is asked for by its envelope is found through both tables.
 pub(super) async fn envelope_device(table: &str) {
