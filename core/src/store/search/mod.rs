@@ -151,8 +151,11 @@ impl SearchIndex {
                 let mut delete = transaction.prepare_cached(DELETE)?;
                 let mut insert = transaction.prepare_cached(INSERT)?;
                 for document in documents {
-                    replaced |= delete.execute([document.sequence])? > 0;
-                    facets::remove(&transaction, document.sequence)?;
+                    // Most are new; only what was there has facets to take out.
+                    if delete.execute([document.sequence])? > 0 {
+                        facets::remove(&transaction, document.sequence)?;
+                        replaced = true;
+                    }
                     insert.execute(params![
                         document.sequence,
                         document.text,
