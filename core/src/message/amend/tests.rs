@@ -201,6 +201,18 @@ fn nobody_but_the_author_corrects_a_message_and_only_in_time() {
 }
 
 #[test]
+fn an_authors_device_that_was_revoked_corrects_nothing() {
+    for (proof, corrected) in [(Proof::Proven, true), (Proof::Revoked, false)] {
+        let store = Store::new();
+        store.take(AMENDED);
+        let sql = "UPDATE message SET proof = ?1";
+        store.connection.execute(sql, [proof as i64]).unwrap();
+        store.take(Said::Message);
+        assert_eq!(store.standing().is_some(), corrected, "{proof:?}");
+    }
+}
+
+#[test]
 fn a_correction_after_a_recall_says_nothing_any_more() {
     let store = Store::new();
     for said in [Said::Message, TAKEN_BACK, AMENDED] {
