@@ -24,6 +24,11 @@ pub struct Answer {
     pub at_ms: i64,
     /// Whether it is the last word of this person.
     pub stands: bool,
+    /// Which correction of the message they had read, as `history` names it; nothing: the message as it was first
+    /// written.
+    pub version: Option<String>,
+    /// They answered another text than the one that stands here.
+    pub outdated: bool,
 }
 
 /// The last word of one person.
@@ -129,6 +134,8 @@ impl From<wardline::Answer> for Answer {
             read_back: answer.read_back,
             at_ms: answer.at.as_millis(),
             stands: answer.stands,
+            version: answer.version.map(|version| version.to_string()),
+            outdated: answer.outdated,
         }
     }
 }

@@ -3,18 +3,16 @@
 //! It works while locked; only the previews need somebody who may read. What is in a conversation is
 //! [`crate::message`]'s and [`crate::timeline`]'s.
 
-use std::sync::{Arc, Mutex as StdMutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     cancel::CancelToken,
-    client::or_closed,
     draft::{Priority, Recipient},
     error::WardlineError,
     message::Direction,
-    runtime::run_until,
+    view::{Followed, View},
 };
 
 /// A conversation as a list of conversations shows it.
@@ -104,29 +102,22 @@ pub struct ConversationListChange {
 /// it ends it.
 #[derive(uniffi::Object)]
 pub struct ConversationListView {
-    view: Arc<View>,
-}
-
-struct View {
-    list: Mutex<wardline::ConversationList>,
-    client: wardline::Client,
-    /// What the list showed last: readable while somebody waits for the next change.
-    shown: StdMutex<ConversationListSnapshot>,
-    closing: CancellationToken,
+    view: Arc<View<wardline::ConversationList>>,
 }
 
 #[uniffi::export]
 impl ConversationListView {
     /// What the view shows now. No preview while the client is locked.
     pub fn snapshot(&self) -> ConversationListSnapshot {
-        let mut shown = self.view.shown().clone();
-        if self.view.client.is_locked() {
-            // Only hidden: a change after the unlock says what is different from what was shown.
-            for conversation in &mut shown.conversations {
-                conversation.newest.preview = None;
+        self.view.look(|shown, locked| {
+            let mut shown = shown.clone();
+            if locked {
+                for conversation in &mut shown.conversations {
+                    conversation.newest.preview = None;
+                }
             }
-        }
-        shown
+            shown
+        })
     }
 
     /// Waits until something in the view has changed and says what; previews come with the unlock and
@@ -138,57 +129,41 @@ impl ConversationListView {
         &self,
         cancel: Option<Arc<CancelToken>>,
     ) -> Result<ConversationListChange, WardlineError> {
-        let view = Arc::clone(&self.view);
-        let closing = view.closing.clone();
-        let done = run_until(cancel, async move {
-            tokio::select! {
-                biased;
-                () = view.closing.cancelled() => Err(WardlineError::closed()),
-                change = view.changed() => Ok(change?),
-            }
-        });
-        done.await.map_err(|error| or_closed(&closing, error))
+        self.view.changed(cancel).await
     }
 }
 
 impl ConversationListView {
     pub(crate) fn new(list: wardline::ConversationList, closing: CancellationToken) -> Arc<Self> {
-        let shown = ConversationListSnapshot::of(&list);
         Arc::new(Self {
-            view: Arc::new(View {
-                client: list.client().clone(),
-                list: Mutex::new(list),
-                shown: StdMutex::new(shown),
-                closing,
-            }),
+            view: View::new(list, closing),
         })
     }
 }
 
-impl View {
-    async fn changed(&self) -> Result<ConversationListChange, wardline::Error> {
-        let mut list = self.list.lock().await;
-        let change = list.changed().await?;
-        *self.shown() = ConversationListSnapshot::of(&list);
+impl Followed for wardline::ConversationList {
+    type Snapshot = ConversationListSnapshot;
+    type Change = ConversationListChange;
+
+    fn client(&self) -> &wardline::Client {
+        self.client()
+    }
+
+    fn snapshot(&self) -> ConversationListSnapshot {
+        ConversationListSnapshot {
+            conversations: all(self.conversations().to_vec()),
+            unread: self.unread(),
+        }
+    }
+
+    async fn next(&mut self) -> Result<ConversationListChange, wardline::Error> {
+        let change = self.changed().await?;
         Ok(ConversationListChange {
             removed: change.removed.iter().map(ToString::to_string).collect(),
             updated: all(change.updated),
             added: all(change.added),
             unread: change.unread,
         })
-    }
-
-    fn shown(&self) -> MutexGuard<'_, ConversationListSnapshot> {
-        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl ConversationListSnapshot {
-    fn of(list: &wardline::ConversationList) -> Self {
-        Self {
-            conversations: all(list.conversations().to_vec()),
-            unread: list.unread(),
-        }
     }
 }
 

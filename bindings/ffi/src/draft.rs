@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use wardline_org::Timestamp;
 
-use crate::{error::WardlineError, ids::parse};
+use crate::{error::WardlineError, ids::parse, structured::Structured};
 
 /// A message to be sent.
 #[derive(Clone, PartialEq, Eq, uniffi::Record)]
@@ -31,6 +31,10 @@ pub struct Draft {
     /// Sending twice with the same key (at most 128 bytes) sends once, also after a restart.
     #[uniffi(default = None)]
     pub idempotency_key: Option<String>,
+    /// Makes it a structured message. The text is what devices show that do not know its type; when that is empty,
+    /// it is made of the fields. A vendor's type needs a text.
+    #[uniffi(default = None)]
+    pub structured: Option<Structured>,
 }
 
 /// Whom a message is for.
@@ -102,6 +106,9 @@ impl TryFrom<Draft> for wardline::Draft {
         if let Some(key) = draft.idempotency_key {
             core = core.idempotency_key(key);
         }
+        if let Some(structured) = draft.structured {
+            core = core.structured(structured.try_into()?);
+        }
         Ok(core)
     }
 }
@@ -162,14 +169,8 @@ impl From<wardline::Tier> for Priority {
 
 impl From<Patient> for wardline::Patient {
     fn from(patient: Patient) -> Self {
-        let identifiers = patient.identifiers.into_iter();
         Self {
-            identifiers: identifiers
-                .map(|id| wardline::PatientIdentifier {
-                    system: id.system,
-                    value: id.value,
-                })
-                .collect(),
+            identifiers: patient.identifiers.into_iter().map(Into::into).collect(),
             name: patient.name,
             encounter: patient.encounter,
         }
@@ -178,16 +179,28 @@ impl From<Patient> for wardline::Patient {
 
 impl From<wardline::Patient> for Patient {
     fn from(patient: wardline::Patient) -> Self {
-        let identifiers = patient.identifiers.into_iter();
         Self {
-            identifiers: identifiers
-                .map(|id| PatientIdentifier {
-                    system: id.system,
-                    value: id.value,
-                })
-                .collect(),
+            identifiers: patient.identifiers.into_iter().map(Into::into).collect(),
             name: patient.name,
             encounter: patient.encounter,
+        }
+    }
+}
+
+impl From<PatientIdentifier> for wardline::PatientIdentifier {
+    fn from(id: PatientIdentifier) -> Self {
+        Self {
+            system: id.system,
+            value: id.value,
+        }
+    }
+}
+
+impl From<wardline::PatientIdentifier> for PatientIdentifier {
+    fn from(id: wardline::PatientIdentifier) -> Self {
+        Self {
+            system: id.system,
+            value: id.value,
         }
     }
 }

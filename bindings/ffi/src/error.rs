@@ -135,6 +135,11 @@ errors! {
         /// The head that was offered.
         offered: Option<u64>,
     }
+    /// A message proves nothing to whoever verifies it.
+    Proof {
+        /// What does not hold, in a stable word such as `revoked`.
+        reason: String,
+    }
     /// There is no such message, conversation or device here.
     NotFound {}
     /// An argument does not have the form it must have.
@@ -314,6 +319,7 @@ impl From<Error> for WardlineError {
             Error::Directory(_) | Error::Entries(_) => {
                 variant!(Directory, facts, held: None, offered: None)
             }
+            Error::Proof(error) => variant!(Proof, facts, reason: error.cause().to_owned()),
             Error::Unknown | Error::NoSuchDevice => variant!(NotFound, facts),
             // What a newer core adds keeps its code; its domain comes with the next version of this.
             _ => variant!(Defect, facts),
@@ -386,6 +392,12 @@ mod tests {
                 ..
             }
         ));
+
+        let revoked = wardline::ProofError::Revoked {
+            at: wardline_org::Timestamp::from_millis(0),
+        };
+        let error = WardlineError::from(Error::from(revoked));
+        assert!(matches!(error, WardlineError::Proof { reason, .. } if reason == "revoked"));
 
         let cut = CallError::from(TransportError::Unreachable);
         let error = WardlineError::from(Error::from(cut));

@@ -57,6 +57,33 @@ pub enum Event {
         /// Its conversation.
         conversation: String,
     },
+    /// The text of a message was corrected by its author; what it said before is in its history.
+    MessageAmended {
+        /// The message's reference.
+        reference: String,
+        /// Its conversation.
+        conversation: String,
+    },
+    /// A stat message still waits: nobody has accepted it, and this person has not answered. Comes again and
+    /// again, as often as the policy says; an unconfirmed one goes when the next one comes.
+    MessageReminder {
+        /// The message's reference.
+        reference: String,
+        /// Its conversation.
+        conversation: String,
+        /// How loudly to tell.
+        tier: Priority,
+        /// 1 for the first time.
+        round: u32,
+    },
+    /// A message of this person's asked for an answer within a time, and nobody has accepted it by then. Comes
+    /// once.
+    AnswerOverdue {
+        /// The message's reference.
+        reference: String,
+        /// Its conversation.
+        conversation: String,
+    },
     /// A message was read on another device of the same person.
     ReadElsewhere {
         /// The message's reference.
@@ -136,6 +163,31 @@ impl From<wardline::Event> for Event {
                 message,
                 conversation,
             } => Self::MessageRecalled {
+                reference: message.to_string(),
+                conversation: conversation.to_string(),
+            },
+            Core::MessageAmended {
+                message,
+                conversation,
+            } => Self::MessageAmended {
+                reference: message.to_string(),
+                conversation: conversation.to_string(),
+            },
+            Core::MessageReminder {
+                message,
+                conversation,
+                tier,
+                round,
+            } => Self::MessageReminder {
+                reference: message.to_string(),
+                conversation: conversation.to_string(),
+                tier: tier.into(),
+                round,
+            },
+            Core::AnswerOverdue {
+                message,
+                conversation,
+            } => Self::AnswerOverdue {
                 reference: message.to_string(),
                 conversation: conversation.to_string(),
             },

@@ -47,6 +47,8 @@ pub struct Notice {
     pub conversation: Option<String>,
     /// Who wrote it; only where the policy allows it and the directory proves it.
     pub sender: Option<NoticeSender>,
+    /// 0 when it has just come; then how often it was repeated, because nobody has accepted a stat message.
+    pub round: u32,
 }
 
 /// The author of a message, as the directory has them.
@@ -247,6 +249,7 @@ impl From<wardline::Notice> for Notice {
                 user: sender.user.to_string(),
                 display_name: sender.display_name,
             }),
+            round: notice.round,
         }
     }
 }

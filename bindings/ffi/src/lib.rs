@@ -9,14 +9,14 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | [`client`], [`timeline`], [`conversation`] | a device: send, read, lock, follow |
+//! | [`client`], [`timeline`], [`conversation`], [`open_items`] | a device: send, read, lock, follow |
 //! | [`inbox`] | a device that shows notifications and cannot read |
-//! | [`draft`], [`message`], [`answer`], [`event`] | plain data that goes in and comes out |
+//! | [`draft`], [`structured`], [`message`], [`answer`], [`amend`], [`finding`], [`event`] | plain data that goes in and comes out |
 //! | [`error`] | one error type with codes, parameters, and what helps |
 //! | [`host`] | what the host brings: transport, key store, log |
 //! | [`secret`] | passphrases and wrapped keys as objects that wipe themselves |
 //! | [`cancel`], [`runtime`] | waiting, giving up, and the threads it happens on |
-//! | `authority` (feature) | the signing side: for backends and QA |
+//! | `authority`, `proof` (feature `authority`) | the signing side, and verifying who wrote a message: for backends and QA |
 //! | `testing` (feature) | a relay in the process, a clock set by hand, a network that fails |
 //!
 //! # What holds
@@ -32,6 +32,7 @@
               holds our own code to none"
 )]
 
+pub mod amend;
 pub mod answer;
 #[cfg(feature = "authority")]
 pub mod authority;
@@ -41,15 +42,21 @@ pub mod conversation;
 pub mod draft;
 pub mod error;
 pub mod event;
+pub mod finding;
 pub mod host;
 mod ids;
 pub mod inbox;
 pub mod message;
+pub mod open_items;
+#[cfg(feature = "authority")]
+pub mod proof;
 pub mod runtime;
 pub mod secret;
+pub mod structured;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod timeline;
+mod view;
 
 pub use error::{Recovery, WardlineError};
 

@@ -3,8 +3,10 @@
 use wardline_org::Timestamp;
 
 use crate::{
+    amend::Amended,
     answer::{Asked, RecallOutcome, Recalled, StandingAnswer},
     draft::{Patient, Priority},
+    structured::Structured,
 };
 
 /// A message as a person reads it.
@@ -52,6 +54,11 @@ pub struct Message {
     pub in_reply_to: Option<String>,
     /// When its author has taken it back; its text is gone then.
     pub recalled: Option<Recalled>,
+    /// When its author has corrected it: the text is what it says now, and `history` has what it said before.
+    pub amended: Option<Amended>,
+    /// What its typed fields say, when it has any that this version knows, or a vendor's. A corrected message has
+    /// the text alone.
+    pub structured: Option<Structured>,
 }
 
 /// Shows ids and states, nothing of what was written.
@@ -189,6 +196,8 @@ impl From<wardline::Message> for Message {
             asked: message.asked.map(Asked::from),
             in_reply_to: message.in_reply_to.map(|subject| subject.to_string()),
             recalled: message.recalled.map(Recalled::from),
+            amended: message.amended.map(Amended::from),
+            structured: message.structured.and_then(Structured::of),
         }
     }
 }

@@ -1,30 +1,20 @@
 //! A view that follows a conversation: a snapshot, then what changed.
 
-use std::sync::{Arc, Mutex as StdMutex, PoisonError};
+use std::sync::Arc;
 
-use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     cancel::CancelToken,
-    client::or_closed,
     error::WardlineError,
     message::{self, Message},
-    runtime::run_until,
+    view::{Followed, View},
 };
 
 /// The newest messages of a conversation and its unread count, kept up to date. Dropping it ends it.
 #[derive(uniffi::Object)]
 pub struct TimelineView {
-    view: Arc<View>,
-}
-
-struct View {
-    timeline: Mutex<wardline::Timeline>,
-    client: wardline::Client,
-    /// What the timeline showed last: readable while somebody waits for the next change.
-    shown: StdMutex<TimelineSnapshot>,
-    closing: CancellationToken,
+    view: Arc<View<wardline::Timeline>>,
 }
 
 /// What a view shows.
@@ -53,15 +43,13 @@ pub struct TimelineChange {
 impl TimelineView {
     /// What the view shows now. No message while the client is locked.
     pub fn snapshot(&self) -> TimelineSnapshot {
-        let shown = self.view.shown();
-        if self.view.client.is_locked() {
-            // Only hidden: a change after the unlock says what is different from what was shown.
-            return TimelineSnapshot {
+        self.view.look(|shown, locked| match locked {
+            true => TimelineSnapshot {
                 messages: Vec::new(),
                 unread: shown.unread,
-            };
-        }
-        shown.clone()
+            },
+            false => shown.clone(),
+        })
     }
 
     /// Waits until something in the view has changed and says what. After a wait that was given up the
@@ -73,59 +61,41 @@ impl TimelineView {
         &self,
         cancel: Option<Arc<CancelToken>>,
     ) -> Result<TimelineChange, WardlineError> {
-        let view = Arc::clone(&self.view);
-        let closing = view.closing.clone();
-        let done = run_until(cancel, async move {
-            tokio::select! {
-                biased;
-                () = view.closing.cancelled() => Err(WardlineError::closed()),
-                change = view.changed() => Ok(change?),
-            }
-        });
-        done.await.map_err(|error| or_closed(&closing, error))
+        self.view.changed(cancel).await
     }
 }
 
 impl TimelineView {
     pub(crate) fn new(timeline: wardline::Timeline, closing: CancellationToken) -> Arc<Self> {
-        let shown = TimelineSnapshot::of(&timeline);
         Arc::new(Self {
-            view: Arc::new(View {
-                client: timeline.client().clone(),
-                timeline: Mutex::new(timeline),
-                shown: StdMutex::new(shown),
-                closing,
-            }),
+            view: View::new(timeline, closing),
         })
     }
 }
 
-impl View {
-    async fn changed(&self) -> Result<TimelineChange, wardline::Error> {
-        let mut timeline = self.timeline.lock().await;
-        let change = timeline.changed().await;
-        // After an error too: a lock empties the view.
-        *self.shown() = TimelineSnapshot::of(&timeline);
-        let change = change?;
+impl Followed for wardline::Timeline {
+    type Snapshot = TimelineSnapshot;
+    type Change = TimelineChange;
+
+    fn client(&self) -> &wardline::Client {
+        self.client()
+    }
+
+    fn snapshot(&self) -> TimelineSnapshot {
+        TimelineSnapshot {
+            messages: message::all(self.messages().to_vec()),
+            unread: self.unread(),
+        }
+    }
+
+    async fn next(&mut self) -> Result<TimelineChange, wardline::Error> {
+        let change = self.changed().await?;
         Ok(TimelineChange {
             removed: change.removed.iter().map(ToString::to_string).collect(),
             updated: message::all(change.updated),
             added: message::all(change.added),
             unread: change.unread,
         })
-    }
-
-    fn shown(&self) -> std::sync::MutexGuard<'_, TimelineSnapshot> {
-        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl TimelineSnapshot {
-    fn of(timeline: &wardline::Timeline) -> Self {
-        Self {
-            messages: message::all(timeline.messages().to_vec()),
-            unread: timeline.unread(),
-        }
     }
 }
 

@@ -21,6 +21,11 @@ pub struct PolicyRules {
     pub reseal_window_seconds: u32,
     /// For how long after sending a message may be taken back by its author; 0: never; up to 30 days.
     pub recall_window_seconds: u32,
+    /// For how long after sending a message may be corrected by its author; 0: never; up to 30 days.
+    pub amend_window_seconds: u32,
+    /// How often a device gives notice again of a stat message that nobody has accepted; 0: never. Otherwise 10
+    /// seconds to an hour.
+    pub stat_repeat_seconds: u32,
     /// How many identifiers of a patient a stat message must carry; two tell patients apart. At most 8.
     pub stat_patient_identifiers: u32,
     /// Codes of the staff roles whose holders may send stat messages; none: everybody may. At most 64. From
@@ -51,6 +56,8 @@ impl Authority {
                 offline_limit_seconds: policy.offline_limit_seconds,
                 reseal_window_seconds: policy.reseal_window_seconds,
                 recall_window_seconds: policy.recall_window_seconds,
+                amend_window_seconds: policy.amend_window_seconds,
+                stat_repeat_seconds: policy.stat_repeat_seconds,
                 stat_patient_identifiers: policy.stat_patient_identifiers,
                 stat_roles: policy.stat_roles.clone(),
                 lock_screen: match policy.lock_screen {
@@ -72,6 +79,8 @@ impl Authority {
             policy.offline_limit_seconds = rules.offline_limit_seconds;
             policy.reseal_window_seconds = rules.reseal_window_seconds;
             policy.recall_window_seconds = rules.recall_window_seconds;
+            policy.amend_window_seconds = rules.amend_window_seconds;
+            policy.stat_repeat_seconds = rules.stat_repeat_seconds;
             policy.stat_patient_identifiers = rules.stat_patient_identifiers;
             policy.stat_roles = rules.stat_roles;
             policy.lock_screen = match rules.lock_screen {

@@ -1,5 +1,7 @@
 //! Accepting and declining what asks for it, and taking back.
 
+use std::sync::Arc;
+
 use wardline::MessageRef;
 
 use super::Client;
@@ -8,6 +10,7 @@ use crate::{
     error::WardlineError,
     ids::parse,
     message::{self, Message},
+    open_items::OpenItemsView,
 };
 
 #[uniffi::export]
@@ -54,6 +57,21 @@ impl Client {
         .await
     }
 
+    /// Follows the first `size` of `open_items`: a list of open stat messages, say. Those that are overdue come
+    /// when the event `AnswerOverdue` does.
+    pub async fn follow_open_items(
+        &self,
+        which: OpenItems,
+        size: u32,
+    ) -> Result<Arc<OpenItemsView>, WardlineError> {
+        let closing = self.closing().clone();
+        self.with(|core| async move {
+            let list = core.follow_open_items(which.into(), size).await?;
+            Ok(OpenItemsView::new(list, closing))
+        })
+        .await
+    }
+
     /// Takes a message of this person back, with a reason that everybody in the conversation can read: its
     /// text is gone from here at once, from devices that are online in a moment, from others before they
     /// show it. What has become of it on each device is in `deliveries`. `message` is a reference, or what
@@ -70,7 +88,7 @@ impl Client {
 
 impl Client {
     /// A message by its reference, or one of this device by its id: an author has only that at hand.
-    fn named(&self, message: &str) -> Result<MessageRef, WardlineError> {
+    pub(super) fn named(&self, message: &str) -> Result<MessageRef, WardlineError> {
         if message.contains('/') {
             return parse("message", message);
         }

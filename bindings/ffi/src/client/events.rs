@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use wardline::{EventCursor, RequestId};
+use wardline_org::Timestamp;
 
 use super::Client;
 use crate::{
@@ -101,6 +102,15 @@ impl Client {
             })
         });
         self.or_closed(done.await)
+    }
+
+    /// Tells of everything that is due (the events `MessageReminder` and `AnswerOverdue`, notices of an inbox),
+    /// and answers when to call again, in milliseconds since 1970, if anything waits. The loop and `sync_once` do
+    /// it by themselves; an app that is about to be suspended asks, to set the system's alarm. Works while locked
+    /// and without a line.
+    pub async fn remind(&self) -> Result<Option<i64>, WardlineError> {
+        self.with(|core| async move { Ok(core.remind().await?.map(Timestamp::as_millis)) })
+            .await
     }
 
     /// What to ask the relay now, for a host that carries calls itself.

@@ -48,6 +48,7 @@ impl Stopwatch {
                     answer_within_ms: None,
                     reply_to: None,
                     idempotency_key: None,
+                    structured: None,
                 };
                 let started = Started::now();
                 core.send(wardline::Draft::try_from(draft)?).await?;
