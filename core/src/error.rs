@@ -158,6 +158,27 @@ pub enum SendError {
     /// The message is accepted by reading it back only.
     #[error("the message is accepted by reading it back; say what was understood")]
     ReadBackNeeded,
+    /// More texts are offered than a message carries.
+    #[error("the message offers {length} replies, it carries {limit}; leave some out")]
+    TooManyOffers {
+        /// How many there are.
+        length: u64,
+        /// How many a message carries.
+        limit: u64,
+    },
+    /// An offered text is empty, too long, has more than one line or is there twice.
+    #[error(
+        "offered reply {index} is empty, there twice, or more than a line of {limit} bytes; change it"
+    )]
+    BadOffer {
+        /// Its place, from 0.
+        index: u32,
+        /// How many bytes of UTF-8 fit.
+        limit: u64,
+    },
+    /// The message offers no such reply, or was taken back.
+    #[error("the message offers no such reply, or no more; write a message instead")]
+    NotOffered,
 }
 
 impl Error {
@@ -309,6 +330,9 @@ impl SendError {
             Self::Incomplete { .. } => "WL-SEND-INCOMPLETE",
             Self::NotAVendorType => "WL-SEND-NOT-A-VENDOR-TYPE",
             Self::ReadBackNeeded => "WL-SEND-READ-BACK",
+            Self::TooManyOffers { .. } => "WL-SEND-TOO-MANY-OFFERS",
+            Self::BadOffer { .. } => "WL-SEND-BAD-OFFER",
+            Self::NotOffered => "WL-SEND-NOT-OFFERED",
         }
     }
 }

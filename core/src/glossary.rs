@@ -100,6 +100,9 @@ fn sends() -> impl Iterator<Item = SendError> {
         SendError::Incomplete { field: "value" },
         SendError::NotAVendorType,
         SendError::ReadBackNeeded,
+        SendError::TooManyOffers { length, limit },
+        SendError::BadOffer { index: 0, limit },
+        SendError::NotOffered,
     ]
     .into_iter()
 }

@@ -14,6 +14,7 @@
 
 mod amending;
 mod asks;
+mod choosing;
 mod config;
 mod devices;
 mod ending;
@@ -337,7 +338,7 @@ impl Client {
     }
 
     /// Runs one step of the engine in a transaction.
-    async fn step<T: Send + 'static>(
+    pub(crate) async fn step<T: Send + 'static>(
         &self,
         commit: Commit,
         step: impl FnOnce(&mut Step<'_>) -> Result<T, Error> + Send + 'static,

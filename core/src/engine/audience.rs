@@ -117,17 +117,20 @@ pub(super) fn of(
 }
 
 /// Who is concerned by what a content says about another message, whether or not they are still, or ever were, in
-/// the conversation: everybody a message went to hears that it is taken back or corrected, and its author that it is answered.
+/// the conversation: everybody a message went to hears that it is taken back or corrected, and its author that it is answered or what
+/// was chosen.
 fn concerned(step: &Step<'_>, content: &v1::Content) -> Result<Vec<UserId>, Error> {
     let Some((subject, _)) = content::subject_of(content) else {
         return Ok(Vec::new());
     };
+    let author = "SELECT sender_user FROM message WHERE sender_device = ?1 AND message_id = ?2";
     let sql = match content.type_uri.as_str() {
         RECALL | AMEND => {
             "SELECT DISTINCT r.user_id FROM recipient r JOIN message m ON m.sequence = r.message
              WHERE m.sender_device = ?1 AND m.message_id = ?2 AND length(r.device_id) = 16"
         }
-        ANSWER => "SELECT sender_user FROM message WHERE sender_device = ?1 AND message_id = ?2",
+        ANSWER => author,
+        _ if content.choice.is_some() => author,
         _ => return Ok(Vec::new()),
     };
     let users: Vec<String> = step

@@ -28,6 +28,7 @@ use crate::{
     message::{
         Direction, Draft, FailureCause, Priority, Proof, TEXT, content,
         lifecycle::Happening,
+        offers,
         rows::{self, Facts, NewMessage},
     },
     policy,
@@ -56,6 +57,7 @@ pub(crate) fn send(step: &mut Step<'_>, draft: &Draft) -> Result<MessageId, Erro
     if let Some(structured) = &draft.structured {
         structured.check()?;
     }
+    offers::check(&draft.offers)?;
     let mut content = content_of(draft);
     policy::check_text(&content::text_of(&content).0, &rules)?;
     if draft.priority == Priority::Stat {
@@ -103,7 +105,7 @@ fn subject_of(step: &Step<'_>, message: MessageRef) -> Result<v1::MessageReferen
 }
 
 /// Writes a content to a recipient: durable, and sealed too if nothing is missing. Answers its row and id.
-pub(super) fn write(
+pub(crate) fn write(
     step: &mut Step<'_>,
     recipient: &Recipient,
     content: v1::Content,
@@ -274,7 +276,8 @@ fn check_stat(step: &mut Step<'_>, draft: &Draft, rules: &Policy) -> Result<(), 
 /// Bytes of what a sender decides about a content: what it says and whom it is about.
 fn size_of(content: &v1::Content) -> usize {
     let patient = content.patient.as_ref().map_or(0, Message::encoded_len);
-    content.body.len() + content.fallback_text.len() + patient
+    let offers: usize = content.offers.iter().map(String::len).sum();
+    content.body.len() + content.fallback_text.len() + offers + patient
 }
 
 fn identifiers_of(content: &v1::Content) -> usize {
@@ -324,6 +327,7 @@ fn content_of(draft: &Draft) -> v1::Content {
         }),
         occurred_at_ms: draft.occurred_at.map_or(0, Timestamp::as_millis),
         answer_within_ms: u64::try_from(within).unwrap_or(u64::MAX),
+        offers: draft.offers.clone(),
         ..said
     }
 }

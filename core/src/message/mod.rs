@@ -2,7 +2,7 @@
 //!
 //! [`content`] is what one says; [`lifecycle`] is the one table of what can happen on the way to a device, and [`answer`] what people say to
 //! a message that asks for it; [`rows`] writes messages and their recipients; [`timeline`] reads them, page by page, and [`list`] the conversations they are
-//! in; [`recall`] takes messages back; [`amend`] corrects them; [`structured`] is what is typed; [`receipts`] queues what this device owes to authors; [`notice`] keeps
+//! in; [`recall`] takes messages back; [`amend`] corrects them; [`structured`] is what is typed, [`offers`] what is answered with one tap; [`receipts`] queues what this device owes to authors; [`notice`] keeps
 //! what nobody was told of yet, and [`reminders`] says of what somebody is told again. [`filter`] is what one looks for,
 //! [`caution`] what to think of before sending, [`loop_times`] how long answers took.
 
@@ -15,6 +15,7 @@ pub(crate) mod lifecycle;
 pub(crate) mod list;
 pub(crate) mod loop_times;
 pub(crate) mod notice;
+pub(crate) mod offers;
 pub(crate) mod recall;
 pub(crate) mod receipts;
 pub(crate) mod reminders;
@@ -31,6 +32,7 @@ pub use lifecycle::{DeliveryState, FailureCause};
 pub use list::{Conversation, ConversationPage, NewestMessage};
 pub use loop_times::{LoopGroup, LoopGrouping, LoopTimes, Quantiles, Span};
 pub use notice::{Notice, NoticeSender};
+pub use offers::Choice;
 pub use recall::{RecallOutcome, Recalled};
 pub use structured::{CriticalResult, Order, Sbar, Structured, VendorContent};
 pub use timeline::{Asked, Cursor, DeviceDelivery, Message, Page, PersonDelivery};
@@ -63,6 +65,7 @@ pub struct Draft {
     pub(crate) reply_to: Option<MessageRef>,
     pub(crate) idempotency_key: Option<String>,
     pub(crate) structured: Option<Structured>,
+    pub(crate) offers: Vec<String>,
 }
 
 impl Draft {
@@ -78,6 +81,7 @@ impl Draft {
             reply_to: None,
             idempotency_key: None,
             structured: None,
+            offers: Vec::new(),
         }
     }
 
@@ -131,6 +135,23 @@ impl Draft {
     #[must_use]
     pub fn structured(mut self, structured: Structured) -> Self {
         self.structured = Some(structured);
+        self
+    }
+
+    /// Offers short texts that a recipient may answer with as they are ([`crate::Client::reply_with`]): at most 8, each
+    /// one line of at most 160 bytes and none twice. Software that does not know offers shows the message without them.
+    ///
+    /// ```
+    /// use wardline::{Draft, Recipient};
+    ///
+    /// let draft = Draft::new(Recipient::Person("DR-1".parse()?), "Bed 4 has 8 of 10 pain. Repeat the dose?")
+    ///     .offer(["Yes, once", "No, I am on my way"]);
+    /// # let _ = draft;
+    /// # Ok::<(), wardline_org::id::IdError>(())
+    /// ```
+    #[must_use]
+    pub fn offer<T: Into<String>>(mut self, texts: impl IntoIterator<Item = T>) -> Self {
+        self.offers = texts.into_iter().map(Into::into).collect();
         self
     }
 }

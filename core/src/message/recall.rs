@@ -10,7 +10,7 @@ use wardline_org::{DeviceId, Timestamp, UserId};
 use wardline_proto::v1;
 
 use super::{
-    Direction, notice,
+    Direction, Proof, notice,
     word::{self, Waiting},
 };
 use crate::{
@@ -182,6 +182,8 @@ pub(crate) struct Subject {
     pub(crate) direction: Direction,
     pub(crate) created_at: Timestamp,
     pub(crate) recalled: bool,
+    /// Whether the directory stood behind its author's device when it came.
+    pub(crate) proven: bool,
     unread: bool,
     body: Vec<u8>,
     reference: MessageRef,
@@ -196,7 +198,7 @@ impl Subject {
         let found = connection
             .prepare_cached(
                 "SELECT sequence, conversation, sender_user, content_hash, direction, created_at,
-                        recalled_at IS NOT NULL, read_at IS NULL, body
+                        recalled_at IS NOT NULL, read_at IS NULL, body, proof
                  FROM message WHERE sender_device = ?1 AND message_id = ?2 AND shown = 1",
             )?
             .query_row(
@@ -214,6 +216,7 @@ impl Subject {
                             recalled: row.get(6)?,
                             unread: row.get(7)?,
                             body: row.get(8)?,
+                            proven: row.get::<_, i64>(9)? == Proof::Proven as i64,
                             reference: message,
                         })
                     }))

@@ -7,9 +7,13 @@ use wardline_proto::v1;
 use super::{
     AMEND, ANSWER, Direction, Priority, Proof, RECALL, content,
     lifecycle::{DeliveryState, FailureCause, Happening},
-    structured,
+    offers, structured,
 };
-use crate::{id::MessageId, store::StoreError, vault::BodyPlace};
+use crate::{
+    id::{MessageId, MessageRef},
+    store::StoreError,
+    vault::BodyPlace,
+};
 
 /// A message about to be written.
 pub(crate) struct NewMessage<'a> {
@@ -44,6 +48,8 @@ pub(crate) struct Facts {
     pub(crate) recipients: Option<Vec<u8>>,
     /// Nobody accepts it without reading it back.
     pub(crate) reads_back: bool,
+    /// The message of whose offers it claims to be one.
+    pub(crate) choice_of: Option<MessageRef>,
 }
 
 impl Facts {
@@ -72,6 +78,7 @@ impl Facts {
             answer_by: (asks && within > 0).then(|| Timestamp::from_millis(deadline)),
             recipients: asks.then(|| content.recipient_devices.concat()),
             reads_back,
+            choice_of: offers::choice_of(content).filter(|_| shown),
         }
     }
 }
@@ -116,6 +123,9 @@ pub(crate) fn insert(
     let sequence = connection.last_insert_rowid();
     if !new.facts.shown {
         return Ok(Some(sequence));
+    }
+    if let Some(subject) = new.facts.choice_of {
+        offers::note(connection, sequence, subject)?;
     }
     let unread = i64::from(new.direction == Direction::Incoming);
     connection

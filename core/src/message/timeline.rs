@@ -15,7 +15,7 @@ use super::{
     answer::{self, StandingAnswer},
     content,
     lifecycle::{DeliveryState, FailureCause},
-    rows,
+    offers, rows,
 };
 use crate::{
     error::Error,
@@ -72,6 +72,12 @@ pub struct Message {
     /// What its typed fields say, when it has any that this version knows, or a vendor's. A corrected message has the
     /// text alone.
     pub structured: Option<Structured>,
+    /// Texts that a recipient may answer with as they are, by their places ([`Client::reply_with`](crate::Client::reply_with)).
+    /// They are those of the message as it was first written.
+    pub offers: Vec<String>,
+    /// Of a reply with one of the texts that [`Message::in_reply_to`] offers: its place among them. The reply says
+    /// exactly that text.
+    pub chosen: Option<u32>,
 }
 
 /// An answer is wanted.
@@ -179,7 +185,7 @@ pub(crate) fn page(
     let mut messages = Vec::new();
     let mut opener = BodyOpener::new(keys);
     while let Some(row) = rows.next()? {
-        messages.push(read(row, &mut opener)?);
+        messages.push(read(connection, row, &mut opener)?);
     }
     messages.reverse();
     let full = u32::try_from(messages.len()).unwrap_or(u32::MAX) == size;
@@ -202,7 +208,7 @@ pub(crate) fn by_sequence(
     for sequence in sequences {
         let mut rows = statement.query(params![sequence])?;
         if let Some(row) = rows.next()? {
-            messages.push(read(row, &mut opener)?);
+            messages.push(read(connection, row, &mut opener)?);
         }
     }
     Ok(messages)
@@ -281,7 +287,11 @@ pub(crate) fn deliveries(
         .collect())
 }
 
-fn read(row: &rusqlite::Row<'_>, opener: &mut BodyOpener<'_>) -> Result<Message, Error> {
+fn read(
+    connection: &Connection,
+    row: &rusqlite::Row<'_>,
+    opener: &mut BodyOpener<'_>,
+) -> Result<Message, Error> {
     let damaged = || StoreError::Damaged { what: "message" };
     let id = MessageId::from_slice(&row.get::<_, Vec<u8>>(1)?).map_err(|_| damaged())?;
     let sender_device = DeviceId::from_slice(&row.get::<_, Vec<u8>>(2)?).map_err(|_| damaged())?;
@@ -303,7 +313,13 @@ fn read(row: &rusqlite::Row<'_>, opener: &mut BodyOpener<'_>) -> Result<Message,
         amended
     });
     let structured = Structured::of(&content);
+    let offers = offers::of(&content).to_vec();
     let in_reply_to = content::subject_of(&content).map(|(message, _)| message);
+    let chosen = match &amended {
+        // It says something else now.
+        Some(_) => None,
+        None => offers::chosen(connection, opener, &content, row.get(5)?)?,
+    };
     Ok(Message {
         id,
         conversation: ConversationId::from_slice(&row.get::<_, Vec<u8>>(11)?)
@@ -349,6 +365,8 @@ fn read(row: &rusqlite::Row<'_>, opener: &mut BodyOpener<'_>) -> Result<Message,
         recalled,
         structured: amended.is_none().then_some(structured).flatten(),
         amended,
+        offers,
+        chosen,
     })
 }
 

@@ -115,6 +115,14 @@ CREATE TABLE answer (
 ) STRICT;
 CREATE INDEX answer_subject ON answer (subject_device, subject_id, user_id, at);
 
+-- Replies that claim to be one of the texts that a message offers. Whether they are is told by the two bodies.
+CREATE TABLE choice (
+    message INTEGER PRIMARY KEY REFERENCES message (sequence) ON DELETE CASCADE,
+    subject_device BLOB NOT NULL,
+    subject_id BLOB NOT NULL
+) STRICT;
+CREATE INDEX choice_subject ON choice (subject_device, subject_id);
+
 -- Who takes back which message; `message` is the row that says so. A recall may overtake its message: `obeyed` is
 -- NULL until that is here, 0 when it is kept.
 CREATE TABLE recall (

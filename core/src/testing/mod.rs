@@ -4,10 +4,14 @@
 pub mod fuzz;
 
 use rusqlite::{Connection, types::ValueRef};
+use wardline_proto::v1;
 
 use crate::{
     client::Client,
+    conversation::Recipient,
+    engine::{outbox, points::Commit},
     error::Error,
+    id::MessageId,
     store::{Store, StoreError},
 };
 
@@ -85,6 +89,23 @@ pub async fn fill_disk(client: &Client, full: bool) -> Result<(), Error> {
         Ok(work.connection.query_row(&set, [], |_| Ok(()))?)
     });
     Ok(filled.await?)
+}
+
+/// Sends a content that the app could not have written, signed and sealed as it should be: what a changed client of an
+/// enrolled person does.
+///
+/// # Errors
+/// Those of writing the store.
+pub async fn send_anything(
+    client: &Client,
+    recipient: Recipient,
+    content: v1::Content,
+) -> Result<MessageId, Error> {
+    client
+        .step(Commit::Send, move |step| {
+            Ok(outbox::write(step, &recipient, content)?.1)
+        })
+        .await
 }
 
 fn texts(connection: &Connection, sql: &str) -> Result<Vec<String>, StoreError> {

@@ -16,6 +16,7 @@ mod fuzz;
 mod inbox;
 mod keyless;
 mod network;
+mod offers;
 mod proofs;
 mod push;
 mod quickstart;

@@ -4,6 +4,7 @@
 //! that table do its work. A table of the schema without a case is a failure.
 
 mod own;
+mod said;
 mod way_in;
 mod way_out;
 
@@ -33,6 +34,7 @@ mod cases {
         way_in::answer: who_has_accepted_is_as_it_was_and_counts_what_comes;
         own::audit: the_audit_chain_goes_on_where_it_stopped;
         way_in::base_key: a_start_that_was_opened_opens_no_second_session;
+        said::choice: who_chose_what_is_as_it_was_and_goes_on;
         way_in::control: what_waited_for_a_session_is_said_later;
         own::conversation: conversations_and_drafts_are_as_they_were;
         own::device: a_stranger_reaches_the_same_identity_through_keys_offered_before;
