@@ -6,30 +6,46 @@
 use std::thread;
 
 use tokio::{runtime::Handle, sync::oneshot};
-use wardline_sqlite::Error;
+use wardline_sqlite::{Error, Slot};
 
 /// Runs `work` where it may block; a panic in it is an error like others.
-pub(crate) async fn blocking<T, E>(
+pub(crate) fn blocking<T, E>(
     work: impl FnOnce() -> Result<T, E> + Send + 'static,
-) -> Result<T, E>
+) -> impl Future<Output = Result<T, E>> + Send
 where
     T: Send + 'static,
     E: From<Error> + Send + 'static,
 {
-    let (answer, done) = oneshot::channel();
-    // Boxed, so that spawning is compiled once and not for every query.
-    let work: Box<dyn FnOnce() + Send> = Box::new(move || {
-        // Nobody waiting any more is fine.
-        let _ = answer.send(work());
-    });
+    let answer = Slot::default();
+    let place = answer.clone();
+    let work = run(Box::new(move || place.put(work())));
+    flat(answer.after(work))
+}
+
+async fn flat<T, E>(answer: impl Future<Output = Result<Result<T, E>, Error>>) -> Result<T, E>
+where
+    E: From<Error>,
+{
+    answer.await?
+}
+
+/// Ends when `work` has ended, whichever way.
+async fn run(work: Box<dyn FnOnce() + Send>) -> Result<(), Error> {
+    let (ended, end) = oneshot::channel::<()>();
+    let work = move || {
+        // Dropped after the work, or by its panic.
+        let _ended = ended;
+        work();
+    };
     match Handle::try_current() {
         Ok(runtime) => drop(runtime.spawn_blocking(work)),
         Err(_) => {
             let thread = thread::Builder::new().name("wardline-blocking".to_owned());
-            drop(thread.spawn(work).map_err(Error::from)?);
+            drop(thread.spawn(work)?);
         }
     }
-    done.await.unwrap_or_else(|_| Err(Error::Panicked.into()))
+    let _ = end.await;
+    Ok(())
 }
 
 #[cfg(test)]

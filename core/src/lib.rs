@@ -137,4 +137,6 @@ pub use message::{
 pub use store::StoreError;
 pub use wardline_org::proof::{MessageProof, ProofError, ProvenCorrection, ProvenMessage};
 pub use wardline_org::push::{PushError, PushRegistration};
+#[doc(hidden)]
+pub use wardline_sqlite::Slot;
 pub use wardline_sqlite::halt;

@@ -40,10 +40,12 @@ mod error;
 mod gate;
 mod lock;
 mod readers;
+mod slot;
 mod writer;
 
 pub use error::Error;
 pub use gate::halt;
 pub use lock::{FileLock, Held};
 pub use readers::Readers;
+pub use slot::Slot;
 pub use writer::{Companion, NoCompanion, Work, Writer};

@@ -51,13 +51,9 @@ impl Readers {
         &self,
         query: impl FnOnce(&Connection) -> Result<T, E>,
     ) -> Result<T, E> {
-        let pooled = self.pool().take()?;
-        let connection = match pooled {
-            Some(connection) => connection,
-            None => (self.shared.open)()?,
-        };
+        let connection = self.borrow()?;
         let answer = query(&connection);
-        self.pool().give_back(connection);
+        self.give_back(connection);
         answer
     }
 
@@ -82,6 +78,18 @@ impl Readers {
     /// Drops idle connections, so that the next reader opens with what `open` uses now.
     pub fn refresh(&self) {
         self.pool().idle.clear();
+    }
+
+    fn borrow(&self) -> Result<Connection, Error> {
+        let pooled = self.pool().take()?;
+        match pooled {
+            Some(connection) => Ok(connection),
+            None => (self.shared.open)(),
+        }
+    }
+
+    fn give_back(&self, connection: Connection) {
+        self.pool().give_back(connection);
     }
 
     fn pool(&self) -> MutexGuard<'_, Pool> {

@@ -9,7 +9,7 @@ use std::{
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use crate::{Error, FileLock, gate, lock::Held};
+use crate::{Error, FileLock, Slot, gate, lock::Held};
 
 /// What an owner keeps in memory beside the file, and what it must hear to stay behind the disk.
 pub trait Companion: Send + 'static {
@@ -95,18 +95,17 @@ impl<C: Companion> Writer<C> {
     /// Runs `job` in a transaction and answers once that transaction is on disk.
     ///
     /// The job sees the changes of earlier jobs. When it answers an error its changes are rolled
-    /// back and nobody else's. Dropping the returned future does not stop the job.
-    pub async fn write<T, E>(
+    /// back and nobody else's. It begins when the returned future is first polled; dropping that then
+    /// does not stop the job.
+    pub fn write<T, E>(
         &self,
         job: impl FnOnce(&mut Work<'_, C>) -> Result<T, E> + Send + 'static,
-    ) -> Result<T, E>
+    ) -> impl Future<Output = Result<T, E>> + Send
     where
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        self.enqueue(job)
-            .await
-            .unwrap_or_else(|_| Err(Error::Closed.into()))
+        self.write_boxed(Box::new(job))
     }
 
     /// [`Writer::write`] for threads that may block. Never call it on an async runtime's thread.
@@ -118,9 +117,8 @@ impl<C: Companion> Writer<C> {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        self.enqueue(job)
-            .blocking_recv()
-            .unwrap_or_else(|_| Err(Error::Closed.into()))
+        let waiting = self.enqueue(Box::new(job));
+        waiting.done_blocking()
     }
 
     /// Finishes what is queued and closes the connection; until [`Writer::resume`] jobs are refused
@@ -152,23 +150,36 @@ impl<C: Companion> Writer<C> {
         }
     }
 
-    fn enqueue<T, E>(
-        &self,
-        job: impl FnOnce(&mut Work<'_, C>) -> Result<T, E> + Send + 'static,
-    ) -> oneshot::Receiver<Result<T, E>>
+    /// Compiled once for each answer, and not once for each job that there is.
+    async fn write_boxed<T, E>(&self, job: BoxedJob<C, T, E>) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
-        let (sender, receiver) = oneshot::channel();
-        let job: Job<C> = Box::new(JobOnce {
-            job: Some(job),
-            sender: Some(sender),
-            result: None,
+        self.enqueue(job).done().await
+    }
+
+    fn enqueue<T, E>(&self, job: BoxedJob<C, T, E>) -> Waiting<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        let (owner, fate) = oneshot::channel();
+        let answer = Slot::default();
+        let place = answer.clone();
+        let work: Box<AnyJob<C>> = Box::new(move |work| {
+            let result = job(work);
+            let keep = result.is_ok();
+            place.put(result);
+            keep
         });
-        // A closed queue drops the job and with it the sender: the receiver then says Closed.
+        let job = Job {
+            work: Some(work),
+            owner,
+        };
+        // A closed queue drops the job and with it its owner's channel, which then says Closed.
         let _ = self.jobs.send(Message::Job(job));
-        receiver
+        Waiting { fate, answer }
     }
 
     async fn control(
@@ -203,50 +214,57 @@ enum Message<C> {
     Close(oneshot::Sender<Result<(), Error>>),
 }
 
-type Job<C> = Box<dyn AnyJob<C>>;
-
-/// A job whose types are forgotten: run it once, then tell its owner what became of it.
-trait AnyJob<C>: Send {
-    /// Whether the job wants its changes kept.
-    fn run(&mut self, work: &mut Work<'_, C>) -> bool;
-    fn answer(self: Box<Self>, outcome: Result<(), Error>);
+/// A job whose types are forgotten.
+struct Job<C> {
+    work: Option<Box<AnyJob<C>>>,
+    owner: oneshot::Sender<Result<(), Error>>,
 }
 
-struct JobOnce<F, T, E> {
-    job: Option<F>,
-    sender: Option<oneshot::Sender<Result<T, E>>>,
-    result: Option<Result<T, E>>,
-}
+type BoxedJob<C, T, E> = Box<dyn FnOnce(&mut Work<'_, C>) -> Result<T, E> + Send>;
 
-impl<C, F, T, E> AnyJob<C> for JobOnce<F, T, E>
-where
-    F: FnOnce(&mut Work<'_, C>) -> Result<T, E> + Send,
-    T: Send,
-    E: From<Error> + Send,
-{
+/// Answers whether it wants its changes kept.
+type AnyJob<C> = dyn FnOnce(&mut Work<'_, C>) -> bool + Send;
+
+impl<C> Job<C> {
     fn run(&mut self, work: &mut Work<'_, C>) -> bool {
-        let Some(job) = self.job.take() else {
-            return false;
-        };
-        let result = job(work);
-        let keep = result.is_ok();
-        self.result = Some(result);
-        keep
+        self.work.take().is_some_and(|job| job(work))
     }
 
-    fn answer(mut self: Box<Self>, outcome: Result<(), Error>) {
-        let Some(sender) = self.sender.take() else {
-            return;
-        };
-        let result = match (outcome, self.result.take()) {
-            // The job's own refusal says more than the fate of a transaction it had no part in.
-            (_, Some(Err(refusal))) => Err(refusal),
-            (Ok(()), Some(Ok(value))) => Ok(value),
-            (Err(error), _) => Err(error.into()),
-            (Ok(()), None) => Err(Error::Panicked.into()),
-        };
+    fn answer(self, outcome: Result<(), Error>) {
         // Nobody waiting any more is fine: the work is on disk either way.
-        let _ = sender.send(result);
+        let _ = self.owner.send(outcome);
+    }
+}
+
+/// What the owner of a job holds.
+struct Waiting<T, E> {
+    /// What became of the transaction; nothing when the writer has ended.
+    fate: oneshot::Receiver<Result<(), Error>>,
+    answer: Slot<Result<T, E>>,
+}
+
+impl<T, E: From<Error>> Waiting<T, E> {
+    async fn done(self) -> Result<T, E> {
+        let fate = self.fate.await;
+        outcome(fate.unwrap_or(Err(Error::Closed)), self.answer.take())
+    }
+
+    fn done_blocking(self) -> Result<T, E> {
+        let fate = self.fate.blocking_recv();
+        outcome(fate.unwrap_or(Err(Error::Closed)), self.answer.take())
+    }
+}
+
+fn outcome<T, E: From<Error>>(
+    fate: Result<(), Error>,
+    answer: Option<Result<T, E>>,
+) -> Result<T, E> {
+    match (fate, answer) {
+        // The job's own refusal says more than the fate of a transaction it had no part in.
+        (_, Some(Err(refusal))) => Err(refusal),
+        (Ok(()), Some(Ok(value))) => Ok(value),
+        (Err(error), _) => Err(error.into()),
+        (Ok(()), None) => Err(Error::Panicked.into()),
     }
 }
 

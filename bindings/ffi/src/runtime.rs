@@ -12,8 +12,12 @@ use std::{
     time::Duration,
 };
 
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::{
+    runtime::{Builder, Handle, Runtime},
+    task::JoinError,
+};
 use tokio_util::task::AbortOnDropHandle;
+use wardline::Slot;
 
 use crate::{cancel::CancelToken, error::WardlineError};
 
@@ -42,19 +46,34 @@ pub fn stop_runtime(wait_ms: u64) {
 }
 
 /// Runs a call to its end; gives it up when the host drops it.
-pub(crate) async fn run<T: Send + 'static>(
+pub(crate) fn run<T: Send + 'static>(
     work: impl Future<Output = Result<T, WardlineError>> + Send + 'static,
+) -> impl Future<Output = Result<T, WardlineError>> + Send {
+    run_boxed(Box::pin(work))
+}
+
+/// [`run`] for what is boxed already: compiled once for each answer, and not once for each call.
+pub(crate) async fn run_boxed<T: Send + 'static>(
+    work: Work<T, WardlineError>,
 ) -> Result<T, WardlineError> {
-    ended(AbortOnDropHandle::new(handle()?.spawn(boxed(work))).await)
+    let (task, answer) = task(work);
+    ended(spawn_until_dropped(task).await, answer)
 }
 
 /// [`run`], until the token is cancelled.
-pub(crate) async fn run_until<T: Send + 'static>(
+pub(crate) fn run_until<T: Send + 'static>(
     cancel: Option<std::sync::Arc<CancelToken>>,
     work: impl Future<Output = Result<T, WardlineError>> + Send + 'static,
+) -> impl Future<Output = Result<T, WardlineError>> + Send {
+    run_until_boxed(cancel, Box::pin(work))
+}
+
+async fn run_until_boxed<T: Send + 'static>(
+    cancel: Option<std::sync::Arc<CancelToken>>,
+    work: Work<T, WardlineError>,
 ) -> Result<T, WardlineError> {
     let Some(cancel) = cancel else {
-        return run(work).await;
+        return run_boxed(work).await;
     };
     run(async move {
         tokio::select! {
@@ -67,17 +86,28 @@ pub(crate) async fn run_until<T: Send + 'static>(
 }
 
 /// Runs a call to its end, whether anybody waits for it or not.
-pub(crate) async fn run_to_the_end<T: Send + 'static>(
+pub(crate) fn run_to_the_end<T: Send + 'static>(
     work: impl Future<Output = Result<T, WardlineError>> + Send + 'static,
+) -> impl Future<Output = Result<T, WardlineError>> + Send {
+    run_to_the_end_boxed(Box::pin(work))
+}
+
+async fn run_to_the_end_boxed<T: Send + 'static>(
+    work: Work<T, WardlineError>,
 ) -> Result<T, WardlineError> {
-    ended(handle()?.spawn(boxed(work)).await)
+    let (task, answer) = task(work);
+    ended(spawn(task).await, answer)
 }
 
 /// Runs what blocks beside everything else.
 pub(crate) async fn run_blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, WardlineError> + Send + 'static,
 ) -> Result<T, WardlineError> {
-    ended(handle()?.spawn_blocking(work).await)
+    let answer = Slot::default();
+    let place = answer.clone();
+    let work: Box<dyn FnOnce() + Send> = Box::new(move || place.put(work()));
+    let done = handle()?.spawn_blocking(work).await;
+    ended(done.map_err(Into::into), answer)
 }
 
 /// The runtime, started when it is not.
@@ -107,23 +137,46 @@ pub(crate) fn handle() -> Result<Handle, WardlineError> {
     }
 }
 
-/// What is spawned is compiled once for each answer, and not once for each call that there is.
-fn boxed<T>(
-    work: impl Future<Output = Result<T, WardlineError>> + Send + 'static,
-) -> Pin<Box<dyn Future<Output = Result<T, WardlineError>> + Send>> {
-    Box::pin(work)
+/// A call with its answer.
+pub(crate) type Work<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
+
+/// A call that leaves its answer in a [`Slot`], so that spawning is compiled once.
+type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+fn task<T: Send + 'static>(work: Work<T, WardlineError>) -> (Task, Slot<Result<T, WardlineError>>) {
+    let answer = Slot::default();
+    let place = answer.clone();
+    (Box::pin(async move { place.put(work.await) }), answer)
+}
+
+async fn spawn(task: Task) -> Result<(), WardlineError> {
+    Ok(handle()?.spawn(task).await?)
+}
+
+async fn spawn_until_dropped(task: Task) -> Result<(), WardlineError> {
+    Ok(AbortOnDropHandle::new(handle()?.spawn(task)).await?)
 }
 
 fn ended<T>(
-    ended: Result<Result<T, WardlineError>, tokio::task::JoinError>,
+    ended: Result<(), WardlineError>,
+    answer: Slot<Result<T, WardlineError>>,
 ) -> Result<T, WardlineError> {
-    match ended {
-        Ok(result) => result,
-        Err(error) if error.is_cancelled() => Err(WardlineError::closed()),
-        Err(_) => Err(WardlineError::defect(
-            "a task of the library ended unexpectedly",
-        )),
+    ended?;
+    answer.take().unwrap_or_else(|| Err(lost()))
+}
+
+impl From<JoinError> for WardlineError {
+    fn from(error: JoinError) -> Self {
+        if error.is_cancelled() {
+            Self::closed()
+        } else {
+            lost()
+        }
     }
+}
+
+fn lost() -> WardlineError {
+    WardlineError::defect("a task of the library ended unexpectedly")
 }
 
 fn place() -> MutexGuard<'static, Place> {

@@ -8,7 +8,7 @@
 //! * [`lock`]: who may read. [`messages`]: writing and reading; [`finding`]: and finding again.
 //!   [`devices`]: the person's own, and vouching for one.
 //! * [`purging`]: that nothing is left of what was taken back. [`ending`]: revoked, or ordered to erase itself.
-//! * [`asks`]: what to ask the relay; [`replies`]: what its answers do; [`line`]: what is known of it.
+//! * [`steps`]: asking the engine. [`asks`]: what to ask the relay; [`replies`]: what its answers do; [`line`]: what is known of it.
 //!   [`sync`]: the rounds and the loop; [`requests`]: the same for
 //!   hosts that carry calls themselves. [`reminding`]: giving notice again, on time. [`live`], [`open_list`]: views that follow. [`inbox`]: what a second process needs.
 
@@ -32,6 +32,7 @@ mod push;
 mod reminding;
 mod replies;
 mod requests;
+mod steps;
 mod structured;
 mod sync;
 
@@ -71,7 +72,7 @@ use crate::{
     audit::{self, Action},
     directory,
     engine::{
-        self, Changes, Context, Memory, Step,
+        Changes, Memory,
         attempt::Attempts,
         points::{Beside, Commit},
     },
@@ -337,54 +338,9 @@ impl Client {
         Ok(())
     }
 
-    /// Runs one step of the engine in a transaction.
-    pub(crate) async fn step<T: Send + 'static>(
-        &self,
-        commit: Commit,
-        step: impl FnOnce(&mut Step<'_>) -> Result<T, Error> + Send + 'static,
-    ) -> Result<T, Error> {
-        let done = self
-            .look(move |view| {
-                let done = engine::run(view, step)?;
-                commit.before();
-                Ok(done)
-            })
-            .await?;
-        commit.after();
-        Ok(done)
-    }
-
-    /// Asks the engine for something that changes no row. What it knows lives on the writer's thread, so
-    /// this waits for its turn like a step.
-    async fn look<T: Send + 'static>(
-        &self,
-        look: impl FnOnce(&mut Step<'_>) -> Result<T, Error> + Send + 'static,
-    ) -> Result<T, Error> {
-        let context = self.context();
-        self.inner
-            .store
-            .write(move |work| look(&mut engine::view(work, &context)))
-            .await
-    }
-
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn store(&self) -> &Store<Memory> {
         &self.inner.store
-    }
-
-    fn context(&self) -> Context {
-        let inner = &self.inner;
-        let line = inner.line();
-        Context {
-            identity: inner.identity.clone(),
-            reading: inner.unlocked().map(|unlocked| unlocked.keys),
-            reading_public: inner.reading_public.clone(),
-            checkpoint_confirmed: line.checkpoint_confirmed,
-            head_confirmed: line
-                .head_confirmed_at
-                .is_some_and(|at| inner.clock.monotonic().saturating_sub(at) < line.head_refresh),
-            now: inner.clock.now(),
-        }
     }
 
     async fn call<C: RelayCall>(&self, call: &C) -> Result<C::Answer, Error> {
@@ -570,10 +526,10 @@ fn load_identity(connection: &Connection) -> Result<DeviceIdentity, Error> {
 }
 
 /// What blocks, with the client's own error.
-async fn blocking<T: Send + 'static>(
+fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-) -> Result<T, Error> {
-    crate::blocking::blocking(work).await
+) -> impl Future<Output = Result<T, Error>> + Send {
+    crate::blocking::blocking(work)
 }
 
 /// Whether `folder` holds an enrolled device, or what is left of one that was wiped while the relay does not

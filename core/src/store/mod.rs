@@ -19,7 +19,7 @@ use std::{
 };
 
 use rusqlite::{Connection, OpenFlags};
-use wardline_sqlite::{Companion, FileLock, Held, Readers, Work, Writer};
+use wardline_sqlite::{Companion, FileLock, Held, Readers, Slot, Work, Writer};
 
 pub use error::StoreError;
 
@@ -96,12 +96,44 @@ impl<C: Companion> Store<C> {
     }
 
     /// Runs `job` in a transaction; answers when it is on disk. See [`Writer::write`].
-    pub(crate) async fn write<T, E>(
+    pub(crate) fn write<T, E>(
         &self,
         job: impl FnOnce(&mut Work<'_, C>) -> Result<T, E> + Send + 'static,
-    ) -> Result<T, E>
+    ) -> impl Future<Output = Result<T, E>> + Send
     where
         T: Send + 'static,
+        E: From<StoreError> + From<wardline_sqlite::Error> + Send + 'static,
+    {
+        let answer = Slot::default();
+        let place = answer.clone();
+        let job: Job<C, E> = Box::new(move |work| {
+            place.put(job(work)?);
+            Ok(())
+        });
+        answer.after(self.write_boxed(job))
+    }
+
+    /// Runs `query` beside the writer, on a thread that may block.
+    pub(crate) fn read<T, E>(
+        &self,
+        query: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+    ) -> impl Future<Output = Result<T, E>> + Send
+    where
+        T: Send + 'static,
+        E: From<StoreError> + From<wardline_sqlite::Error> + Send + 'static,
+    {
+        let answer = Slot::default();
+        let place = answer.clone();
+        let query: Query<E> = Box::new(move |connection| {
+            place.put(query(connection)?);
+            Ok(())
+        });
+        answer.after(self.read_boxed(query))
+    }
+
+    /// Compiled once, and not for every job that there is.
+    async fn write_boxed<E>(&self, job: Job<C, E>) -> Result<(), E>
+    where
         E: From<StoreError> + From<wardline_sqlite::Error> + Send + 'static,
     {
         self.file.wiped.check()?;
@@ -114,13 +146,8 @@ impl<C: Companion> Store<C> {
         self.told(written.await)
     }
 
-    /// Runs `query` beside the writer, on a thread that may block.
-    pub(crate) async fn read<T, E>(
-        &self,
-        query: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
-    ) -> Result<T, E>
+    async fn read_boxed<E>(&self, query: Query<E>) -> Result<(), E>
     where
-        T: Send + 'static,
         E: From<StoreError> + From<wardline_sqlite::Error> + Send + 'static,
     {
         self.file.wiped.check()?;
@@ -212,6 +239,10 @@ impl<C: Companion> Store<C> {
         Ok(resumed?)
     }
 }
+
+/// A job and a query whose answers are left in a [`Slot`].
+type Job<C, E> = Box<dyn FnOnce(&mut Work<'_, C>) -> Result<(), E> + Send>;
+type Query<E> = Box<dyn FnOnce(&Connection) -> Result<(), E> + Send>;
 
 /// Holds the store's file against every process that writes it or changes its key.
 pub(crate) fn hold(folder: &Path) -> Result<Held, StoreError> {

@@ -67,15 +67,17 @@ async fn waiting_jobs_share_one_commit() {
     let commits = Arc::clone(&ledger.commits);
     let writer = writer(&dir, ledger);
     let (release, gate) = mpsc::channel::<()>();
-    let first = writer.enqueue(move |_| -> Result<(), Error> {
+    let first = writer.enqueue(Box::new(move |_| -> Result<(), Error> {
         gate.recv().unwrap();
         Ok(())
-    });
-    let rest: Vec<_> = (0..64).map(|n| writer.enqueue(insert(n))).collect();
+    }));
+    let rest: Vec<_> = (0..64)
+        .map(|n| writer.enqueue(Box::new(insert(n))))
+        .collect();
     release.send(()).unwrap();
-    first.await.unwrap().unwrap();
+    first.done().await.unwrap();
     for job in rest {
-        job.await.unwrap().unwrap();
+        job.done().await.unwrap();
     }
     assert_eq!(commits.load(Ordering::SeqCst), 1);
     assert_eq!(count(&writer).await, 64);
@@ -85,15 +87,15 @@ async fn waiting_jobs_share_one_commit() {
 async fn a_failing_job_takes_nothing_else_with_it() {
     let dir = tempfile::tempdir().unwrap();
     let writer = writer(&dir, Ledger::default());
-    let good = writer.enqueue(insert(1));
-    let bad = writer.enqueue(|work| -> Result<(), Error> {
+    let good = writer.enqueue(Box::new(insert(1)));
+    let bad = writer.enqueue(Box::new(|work| -> Result<(), Error> {
         work.connection.execute("INSERT INTO t VALUES (2)", [])?;
         Err(Error::Busy)
-    });
-    let after = writer.enqueue(insert(3));
-    good.await.unwrap().unwrap();
-    assert!(matches!(bad.await.unwrap(), Err(Error::Busy)));
-    after.await.unwrap().unwrap();
+    }));
+    let after = writer.enqueue(Box::new(insert(3)));
+    good.done().await.unwrap();
+    assert!(matches!(bad.done().await, Err(Error::Busy)));
+    after.done().await.unwrap();
     assert_eq!(count(&writer).await, 2);
 }
 
@@ -163,10 +165,12 @@ async fn suspended_refuses_and_resumes() {
 async fn closed_finishes_what_was_queued() {
     let dir = tempfile::tempdir().unwrap();
     let writer = writer(&dir, Ledger::default());
-    let queued: Vec<_> = (0..10).map(|n| writer.enqueue(insert(n))).collect();
+    let queued: Vec<_> = (0..10)
+        .map(|n| writer.enqueue(Box::new(insert(n))))
+        .collect();
     writer.close().await.unwrap();
     for job in queued {
-        job.await.unwrap().unwrap();
+        job.done().await.unwrap();
     }
     assert!(matches!(writer.write(insert(11)).await, Err(Error::Closed)));
     assert_eq!(

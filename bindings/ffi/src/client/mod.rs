@@ -34,7 +34,7 @@ use crate::{
     error::WardlineError,
     host::{Host, key_store::KeyStore, transport::Transport},
     ids::parse,
-    runtime::{run, run_to_the_end},
+    runtime::{Work, run, run_to_the_end},
     secret::Passphrase,
 };
 
@@ -235,12 +235,25 @@ impl Client {
     }
 
     /// Runs a call of the core's.
-    async fn with<T, F>(&self, call: impl FnOnce(wardline::Client) -> F) -> Result<T, WardlineError>
+    fn with<T, F>(
+        &self,
+        call: impl FnOnce(wardline::Client) -> F,
+    ) -> impl Future<Output = Result<T, WardlineError>> + Send
     where
         T: Send + 'static,
         F: Future<Output = Result<T, wardline::Error>> + Send + 'static,
     {
-        let work = call(self.core()?);
+        let work: Result<Work<T, wardline::Error>, WardlineError> =
+            self.core().map(|core| Box::pin(call(core)) as _);
+        self.with_boxed(work)
+    }
+
+    /// Compiled once for each answer, and not once for each call.
+    async fn with_boxed<T: Send + 'static>(
+        &self,
+        work: Result<Work<T, wardline::Error>, WardlineError>,
+    ) -> Result<T, WardlineError> {
+        let work = work?;
         self.or_closed(run(async move { Ok(work.await?) }).await)
     }
 
