@@ -472,9 +472,9 @@ fn keep(
         AMEND => return amending::apply(step, message, &sender.user, content),
         _ => {}
     }
-    // It may have been taken back before it came.
+    // It may have been taken back before it came; who had answered it stays known, as on every other device.
     if recalling::take_back(step, reference)? {
-        return Ok(());
+        return answering::settle(step, reference, conversation_id);
     }
     // Corrected before it came, it is told of once.
     amending::settle(step, reference)?;

@@ -234,3 +234,6 @@ pub(crate) fn run<T>(
     view.memory.ratchets.flush(view.connection)?;
     Ok(answer)
 }
+
+#[cfg(test)]
+mod tests;
