@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use rusqlite::{Connection, ToSql, params};
 
-use super::patients::{self, About};
+use super::patients::{self, About, Patients};
 
 /// What is kept of a message besides its words.
 #[derive(Clone, Copy)]
@@ -37,15 +37,16 @@ pub(crate) struct Wanted<'a> {
     pub(crate) until: Option<i64>,
 }
 
-pub(super) fn put(
+pub(super) fn put<'a>(
     connection: &Connection,
+    patients: &mut Patients<'a>,
     sequence: i64,
     conversation: &[u8],
     sender: &str,
-    facets: &Facets<'_>,
+    facets: &Facets<'a>,
 ) -> rusqlite::Result<()> {
     let patient = match &facets.about {
-        Some(about) => Some(patients::put(connection, about)?),
+        Some(about) => Some(patients.put(connection, about)?),
         None => None,
     };
     connection

@@ -29,6 +29,7 @@ use std::{
 
 use rusqlite::{Connection, TransactionBehavior, params};
 
+use self::patients::Patients;
 use crate::vault::DatabaseKey;
 
 pub(crate) use error::SearchError;
@@ -133,7 +134,8 @@ impl SearchIndex {
     }
 
     /// Adds `documents` in one transaction, in place of earlier ones with the same sequence, and moves
-    /// the watermark forward to `watermark` (never back). About a hundred at once is a good batch.
+    /// the watermark forward to `watermark` (never back), which none of them lies beyond. About a hundred at
+    /// once is a good batch.
     ///
     /// # Errors
     ///
@@ -148,12 +150,15 @@ impl SearchIndex {
             let transaction =
                 connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             {
+                let known: i64 = transaction.query_row(WATERMARK, [], |row| row.get(0))?;
+                let mut patients = Patients::default();
                 let mut delete = transaction.prepare_cached(DELETE)?;
                 let mut insert = transaction.prepare_cached(INSERT)?;
                 for document in documents {
-                    // Most are new; only what was there has facets to take out.
-                    if delete.execute([document.sequence])? > 0 {
+                    // Most are new, and nothing is here of what lies beyond the watermark.
+                    if document.sequence <= known && delete.execute([document.sequence])? > 0 {
                         facets::remove(&transaction, document.sequence)?;
+                        patients = Patients::default();
                         replaced = true;
                     }
                     insert.execute(params![
@@ -166,6 +171,7 @@ impl SearchIndex {
                     ])?;
                     facets::put(
                         &transaction,
+                        &mut patients,
                         document.sequence,
                         document.conversation,
                         document.sender,

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// Whom a message is about, as it was sent.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct About<'a> {
     pub(crate) name: &'a str,
     /// Systems and values.
@@ -24,8 +24,32 @@ pub(crate) struct Known {
     pub(crate) identifiers: Vec<(String, String)>,
 }
 
-/// The row of a patient, made if there is none.
-pub(super) fn put(connection: &Connection, about: &About<'_>) -> rusqlite::Result<i64> {
+/// The patients of one batch: messages that come together are often about the same one. Good until a message is taken
+/// out, which may take its patient along.
+#[derive(Default)]
+pub(super) struct Patients<'a> {
+    last: Option<(About<'a>, i64)>,
+}
+
+impl<'a> Patients<'a> {
+    /// The row of a patient, made if there is none.
+    pub(super) fn put(
+        &mut self,
+        connection: &Connection,
+        about: &About<'a>,
+    ) -> rusqlite::Result<i64> {
+        if let Some((last, row)) = self.last
+            && last == *about
+        {
+            return Ok(row);
+        }
+        let row = put(connection, about)?;
+        self.last = Some((*about, row));
+        Ok(row)
+    }
+}
+
+fn put(connection: &Connection, about: &About<'_>) -> rusqlite::Result<i64> {
     let identifiers = tidy(about.identifiers);
     let identity = serde_json::to_string(&identifiers).unwrap_or_default();
     let name = about.name.trim();
