@@ -179,6 +179,17 @@ pub enum SendError {
     /// The message offers no such reply, or was taken back.
     #[error("the message offers no such reply, or no more; write a message instead")]
     NotOffered,
+    /// Nobody holds the role now, and it has no custodian who would keep the message.
+    #[error("nobody holds the role and it has no custodian; choose another recipient")]
+    NoHolder,
+    /// A stat message to a role needs a custodian, so that it is with somebody when the holder changes.
+    #[error(
+        "the role has no custodian, so it takes no stat message; write to a person, and tell the administrator"
+    )]
+    NoCustodian,
+    /// The person does not hold the role now and is not its custodian.
+    #[error("only whoever holds the role, or its custodian, writes for it; write as yourself")]
+    NotYourRole,
 }
 
 impl Error {
@@ -241,9 +252,13 @@ impl Error {
             // Somebody has to do something before trying again makes sense.
             Self::Vault(VaultError::DiskFull) => Recovery::FreeSpace,
             _ if self.retryable() => Recovery::Retry,
-            Self::Send(SendError::NoSuchRecipient | SendError::OnlySelf) => {
-                Recovery::ChooseAnotherRecipient
-            }
+            Self::Send(
+                SendError::NoSuchRecipient
+                | SendError::OnlySelf
+                | SendError::NoHolder
+                | SendError::NoCustodian
+                | SendError::NotYourRole,
+            ) => Recovery::ChooseAnotherRecipient,
             Self::Send(_) => Recovery::ChangeTheMessage,
             Self::Locked => Recovery::Unlock,
             Self::NotEnrolled => Recovery::Enroll,
@@ -333,6 +348,9 @@ impl SendError {
             Self::TooManyOffers { .. } => "WL-SEND-TOO-MANY-OFFERS",
             Self::BadOffer { .. } => "WL-SEND-BAD-OFFER",
             Self::NotOffered => "WL-SEND-NOT-OFFERED",
+            Self::NoHolder => "WL-SEND-NO-HOLDER",
+            Self::NoCustodian => "WL-SEND-NO-CUSTODIAN",
+            Self::NotYourRole => "WL-SEND-NOT-YOUR-ROLE",
         }
     }
 }

@@ -103,6 +103,9 @@ fn sends() -> impl Iterator<Item = SendError> {
         SendError::TooManyOffers { length, limit },
         SendError::BadOffer { index: 0, limit },
         SendError::NotOffered,
+        SendError::NoHolder,
+        SendError::NoCustodian,
+        SendError::NotYourRole,
     ]
     .into_iter()
 }

@@ -4,7 +4,7 @@
 
 use std::{fmt, str::FromStr};
 
-use wardline_org::{DeviceId, Hash, OrgId, TeamId, Timestamp, UserId};
+use wardline_org::{DeviceId, Hash, OrgId, RoleId, TeamId, Timestamp, UserId};
 
 /// A message, everywhere the same: a UUIDv7, so that ids sort by the time of writing.
 ///
@@ -127,6 +127,14 @@ impl ConversationId {
     /// The conversation of a care team.
     pub fn team(organization: &OrgId, team: &TeamId) -> Self {
         Self::derive("conversation/team", &[organization.as_str(), team.as_str()])
+    }
+
+    /// The conversation of one person with whoever holds a role.
+    pub fn role(organization: &OrgId, role: &RoleId, caller: &UserId) -> Self {
+        Self::derive(
+            "conversation/role",
+            &[organization.as_str(), role.as_str(), caller.as_str()],
+        )
     }
 
     /// An id off the wire or out of the store: 16 bytes.

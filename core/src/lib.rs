@@ -120,7 +120,10 @@ pub use client::{
     OpenListChange, OwnDevice, PendingRequest, RequestId, Round, Timeline, TimelineChange,
     is_enrolled,
 };
-pub use conversation::Recipient;
+pub use conversation::{
+    Recipient,
+    role::{InRole, RoleHolder, RoleSpeaker, RoleStatus},
+};
 pub use engine::event::{Delivered, Event, EventCursor, Tier};
 #[cfg(feature = "failpoints")]
 #[doc(hidden)]

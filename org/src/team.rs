@@ -115,9 +115,10 @@ pub struct RoleLine {
     pub role: RoleId,
     /// What others see.
     pub display_name: String,
-    /// Who holds it when.
+    /// Who holds it when. Leave a turn in for the policy's reseal window after it is over: what its holder wrote in time may
+    /// come that late, and devices hold authors against these turns.
     pub assignments: Vec<Assignment>,
-    /// Who is reached when nobody holds it, and hands open items over.
+    /// Who gets everything that is written to it, keeps it while nobody holds it, and hands open items over.
     pub custodian: Option<UserId>,
 }
 

@@ -8,5 +8,5 @@ mod ward;
 
 pub use memory::Memory;
 pub use needles::{Needles, files};
-pub use ward::{Phone, Ward, passphrase, settle, team, text, to};
+pub use ward::{Phone, Ward, organization, passphrase, settle, team, text, to};
 pub use wardline_relay::faults::{Fault, Faults};

@@ -333,7 +333,8 @@ pub(crate) fn user(person: &str) -> UserId {
     UserId::new(person).unwrap()
 }
 
-pub(crate) fn organization() -> OrgId {
+/// The organization of every ward.
+pub fn organization() -> OrgId {
     OrgId::new("mercy").unwrap()
 }
 

@@ -50,6 +50,18 @@ pub enum Recipient {
         /// The team's id.
         team: String,
     },
+    /// Whoever holds a role when the message is sealed, and the role's custodian.
+    Role {
+        /// The role's id.
+        role: String,
+    },
+    /// As whoever holds a role, or its custodian: the person who has written to it, and everybody else who holds it.
+    Caller {
+        /// The role's id.
+        role: String,
+        /// Who has written to it.
+        person: String,
+    },
 }
 
 /// How urgent a message is, and so how loudly it asks for attention.
@@ -120,6 +132,11 @@ impl TryFrom<Recipient> for wardline::Recipient {
         Ok(match recipient {
             Recipient::Person { user } => Self::Person(parse("user", &user)?),
             Recipient::Team { team } => Self::Team(parse("team", &team)?),
+            Recipient::Role { role } => Self::Role(parse("role", &role)?),
+            Recipient::Caller { role, person } => Self::Caller {
+                role: parse("role", &role)?,
+                person: parse("person", &person)?,
+            },
         })
     }
 }
@@ -132,6 +149,13 @@ impl From<wardline::Recipient> for Recipient {
             },
             wardline::Recipient::Team(team) => Self::Team {
                 team: team.to_string(),
+            },
+            wardline::Recipient::Role(role) => Self::Role {
+                role: role.to_string(),
+            },
+            wardline::Recipient::Caller { role, person } => Self::Caller {
+                role: role.to_string(),
+                person: person.to_string(),
             },
         }
     }

@@ -136,6 +136,10 @@ pub enum FailureCause {
     RefusedByRelay,
     /// The time in which it may be sealed was over before it left.
     TimeUp,
+    /// Nobody holds the role and it has no custodian; it stands under the author's own name.
+    NoHolder,
+    /// The author had not held the role for a while when it could be sealed; it stands under their own name.
+    NotHolder,
 }
 
 /// How a message of ours stands with one person.
@@ -276,6 +280,8 @@ impl From<wardline::FailureCause> for FailureCause {
             Core::NoSuchTeam => Self::NoSuchTeam,
             Core::RefusedByRelay => Self::RefusedByRelay,
             Core::TimeUp => Self::TimeUp,
+            Core::NoHolder => Self::NoHolder,
+            Core::NotHolder => Self::NotHolder,
         }
     }
 }

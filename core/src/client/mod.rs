@@ -33,6 +33,7 @@ mod reminding;
 mod replies;
 mod requests;
 mod steps;
+mod roles;
 mod structured;
 mod sync;
 

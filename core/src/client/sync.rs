@@ -258,7 +258,7 @@ impl Client {
     }
 
     /// Brings head and wanted entries up to date.
-    async fn fetch_directory(&self) -> Result<(), Error> {
+    pub(super) async fn fetch_directory(&self) -> Result<(), Error> {
         for _ in 0..MOST_ASKS {
             let Some(ask) = self.directory_ask().await? else {
                 break;

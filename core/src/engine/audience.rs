@@ -7,7 +7,11 @@ use rusqlite::params;
 use wardline_org::{DeviceId, EntryKey, Hash, UserId};
 use wardline_proto::v1;
 
-use super::{Step, failing::Failures};
+use super::{
+    Step,
+    failing::Failures,
+    roles::{self, Reached},
+};
 use crate::{
     conversation::Recipient,
     directory::{Lookup, SenderLookup, active_devices},
@@ -20,10 +24,21 @@ use crate::{
 pub(super) struct Audience {
     pub(super) devices: Vec<(DeviceId, UserId)>,
     pub(super) unreachable: Vec<(UserId, FailureCause)>,
+    /// Of the team or role that it was read from.
     pub(super) team_entry: Option<Hash>,
 }
 
 impl Audience {
+    /// Nobody is left to write to. It stands under the author's name, and no copy goes anywhere: that one would look
+    /// like a success.
+    fn nobody(us: UserId, cause: FailureCause, team_entry: Option<Hash>) -> Self {
+        Self {
+            devices: Vec::new(),
+            unreachable: vec![(us, cause)],
+            team_entry,
+        }
+    }
+
     /// The devices in the order in which they are signed.
     pub(super) fn sorted(&self) -> Vec<DeviceId> {
         let mut devices: Vec<DeviceId> = self.devices.iter().map(|(device, _)| *device).collect();
@@ -60,6 +75,16 @@ pub(super) fn of(
                 }
             }
         }
+        Recipient::Role(_) | Recipient::Caller { .. } => {
+            match roles::reached(step, recipient, content)? {
+                Reached::People(people, entry) => {
+                    team_entry = entry;
+                    people
+                }
+                Reached::Nobody(cause) => return Ok(Some(Audience::nobody(us, cause, None))),
+                Reached::Unknown => return Ok(None),
+            }
+        }
     };
     for user in concerned(step, content)? {
         if !people.contains(&user) {
@@ -67,13 +92,11 @@ pub(super) fn of(
         }
     }
     if people.iter().all(|user| *user == us) {
-        // Nobody is left to write to. It stands under the author's name, and no copy goes anywhere: that
-        // one would look like a success.
-        return Ok(Some(Audience {
-            devices: Vec::new(),
-            unreachable: vec![(us, FailureCause::NoSuchTeam)],
-            team_entry,
-        }));
+        let cause = match recipient {
+            Recipient::Person(_) | Recipient::Team(_) => FailureCause::NoSuchTeam,
+            Recipient::Role(_) | Recipient::Caller { .. } => FailureCause::NoHolder,
+        };
+        return Ok(Some(Audience::nobody(us, cause, team_entry)));
     }
     let mut audience = Audience {
         devices: Vec::new(),
@@ -251,5 +274,6 @@ pub(super) fn key_of(recipient: &Recipient) -> EntryKey {
     match recipient {
         Recipient::Person(person) => EntryKey::Person(person.clone()),
         Recipient::Team(team) => EntryKey::Team(team.clone()),
+        Recipient::Role(role) | Recipient::Caller { role, .. } => EntryKey::Role(role.clone()),
     }
 }

@@ -21,12 +21,13 @@ use super::{
     attempt::{Attempts, Caution},
     control,
     event::Event,
+    placing::{Place, place},
     points::Beside,
-    recalling,
+    recalling, roles,
 };
 use crate::{
     audit::Action,
-    conversation::{self, Recipient},
+    conversation,
     directory::{Lookup, ProvenSender, SenderLookup},
     error::Error,
     id::MessageRef,
@@ -88,7 +89,13 @@ pub(crate) fn receive(
 
     let before = mailbox.sequence;
     let mut doubtful = Vec::new();
-    let opened = open_whole(step, &mut new, &mut senders, doubts, &mut doubtful)?;
+    let Some(opened) = open_whole(step, &mut new, &mut senders, doubts, &mut doubtful)? else {
+        attempts.opened();
+        return Ok(BatchOutcome {
+            needs_directory: true,
+            ..BatchOutcome::default()
+        });
+    };
     doubtful.sort_unstable();
     let first_doubtful = doubtful.first().copied().unwrap_or(u64::MAX);
     // Copied out of the step, so that the sealer does not hold on to it.
@@ -127,17 +134,24 @@ pub(crate) fn receive(
 }
 
 /// Opens what opens or is certainly broken. What may only be damaged on the way is taken out of the
-/// batch, and the rest is opened as if it had never been there.
+/// batch, and the rest is opened as if it had never been there. `None` when what is inside cannot be judged before
+/// entries are fetched: then nothing was opened.
 fn open_whole(
     step: &mut Step<'_>,
     new: &mut Vec<&v1::Envelope>,
     senders: &mut Vec<Option<ProvenSender>>,
     doubts: &HashMap<u64, u32>,
     doubtful: &mut Vec<u64>,
-) -> Result<Vec<Result<Inside, OpenFailure>>, Error> {
+) -> Result<Option<Vec<Result<Inside, OpenFailure>>>, Error> {
     loop {
         step.connection.execute_batch("SAVEPOINT opening")?;
         let opened = open_all(step, new, senders)?;
+        if !can_judge(step, &opened)? {
+            step.connection
+                .execute_batch("ROLLBACK TO opening; RELEASE opening")?;
+            step.memory.ratchets.job_failed();
+            return Ok(None);
+        }
         let mut whole = Vec::with_capacity(opened.len());
         for (envelope, opened) in new.iter().zip(&opened) {
             let fetched = doubts.get(&envelope.sequence).copied().unwrap_or(0);
@@ -146,7 +160,7 @@ fn open_whole(
         }
         if whole.iter().all(|whole| *whole) {
             step.connection.execute_batch("RELEASE opening")?;
-            return Ok(opened);
+            return Ok(Some(opened));
         }
         step.connection
             .execute_batch("ROLLBACK TO opening; RELEASE opening")?;
@@ -162,6 +176,17 @@ fn open_whole(
             whole
         });
     }
+}
+
+/// Whether every entry is at hand by which contents are judged; what is not is asked for.
+fn can_judge(step: &mut Step<'_>, opened: &[Result<Inside, OpenFailure>]) -> Result<bool, Error> {
+    let mut complete = true;
+    for inside in opened.iter().flatten() {
+        if let Inside::Content(opened) = inside {
+            complete &= roles::can_judge(step, &opened.content)?;
+        }
+    }
+    Ok(complete)
 }
 
 /// How far the mailbox has been read.
@@ -352,7 +377,7 @@ pub(crate) fn apply(
 ) -> Result<(), Error> {
     note_envelope(step, envelope)?;
     match inside {
-        Inside::Content(opened) => match place(step, sender, &opened) {
+        Inside::Content(opened) => match place(step, envelope, sender, &opened)? {
             Some(place) => keep(step, sealer, sender, &opened, place),
             None => refuse(step, envelope, OpenFailure::BindingBroken),
         },
@@ -362,43 +387,6 @@ pub(crate) fn apply(
             control::apply(step, device, sender, control)
         }
     }
-}
-
-/// Where a content belongs, if what it says about its conversation and author is true.
-struct Place {
-    recipient: Recipient,
-    direction: Direction,
-}
-
-fn place(step: &Step<'_>, sender: &ProvenSender, opened: &OpenedContent) -> Option<Place> {
-    let identity = &step.context.identity;
-    let content = &opened.content;
-    if content.organization != identity.organization.as_str()
-        || content.sender_user_id != sender.user.as_str()
-    {
-        return None;
-    }
-    let recipient = Recipient::parse(content.conversation.as_ref()?, &identity.user_id)?;
-    // In a direct conversation the author is one of the two: us on another device, or the other.
-    if let Recipient::Person(other) = &recipient
-        && sender.user != *other
-        && sender.user != identity.user_id
-    {
-        return None;
-    }
-    let expected = recipient.conversation(&identity.organization, &identity.user_id);
-    if expected != opened.binding.conversation_id {
-        return None;
-    }
-    let direction = if sender.user == identity.user_id {
-        Direction::OwnOtherDevice
-    } else {
-        Direction::Incoming
-    };
-    Some(Place {
-        recipient,
-        direction,
-    })
 }
 
 fn keep(
@@ -438,6 +426,7 @@ fn keep(
             body: &body,
             content_key: None,
             facts: facts.clone(),
+            speaks: place.speaks,
         },
     )?;
     let incoming = place.direction == Direction::Incoming;

@@ -13,6 +13,7 @@
 //! * [`inbox`]: from a batch of envelopes to messages; [`control`]: what devices tell each other.
 //! * [`upkeep`]: keys to offer, receipts to seal, envelopes to ask for again. [`keyless`]: whom to ask for
 //!   keys again, and when.
+//! * [`roles`]: who is reached through a role, and who may speak for one.
 //! * [`reminding`]: giving notice again of what nobody has answered.
 //! * [`event`]: what the app is told.
 //! * [`points`]: where a test may end the process.
@@ -27,14 +28,18 @@ pub(crate) mod choosing;
 mod control;
 pub(crate) mod event;
 mod failing;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) mod forging;
 pub(crate) mod inbox;
 mod keyless;
 pub(crate) mod outbox;
+mod placing;
 pub(crate) mod points;
 pub(crate) mod posting;
 pub(crate) mod recalling;
 pub(crate) mod reminding;
 pub(crate) mod reseal;
+pub(crate) mod roles;
 mod sealing;
 pub(crate) mod upkeep;
 

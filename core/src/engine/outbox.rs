@@ -16,7 +16,7 @@ use wardline_proto::{Message, v1};
 use super::{
     Step, audience,
     failing::Failures,
-    posting,
+    posting, roles,
     sealing::{AtHand, Bodies, Sealed, at_hand, freeze, may_seal, message_id_of, send_off},
 };
 use crate::{
@@ -72,6 +72,7 @@ pub(crate) fn send(step: &mut Step<'_>, draft: &Draft) -> Result<MessageId, Erro
         return Err(SendError::IdempotencyKeyTooLong.into());
     }
     refuse_hopeless(step, &draft.recipient)?;
+    roles::refuse_hopeless(step, &draft.recipient, draft.priority)?;
     if let Some(message) = draft.reply_to {
         content.subject = Some(subject_of(step, message)?);
     }
@@ -241,6 +242,7 @@ fn refuse_hopeless(step: &mut Step<'_>, recipient: &Recipient) -> Result<(), Err
                 .person()
                 .is_none_or(|person| person.status != PersonStatus::Active),
             Recipient::Team(_) => entry.care_team().is_none_or(|team| !team.active),
+            Recipient::Role(_) | Recipient::Caller { .. } => entry.role_line().is_none(),
         },
         Lookup::Unproven(_) => false,
     };
@@ -358,8 +360,8 @@ fn address(
 }
 
 /// Writes the row of a message: with everything that sealing gave, or as it waits.
-fn insert(
-    step: &Step<'_>,
+pub(super) fn insert(
+    step: &mut Step<'_>,
     conversation: i64,
     content: &v1::Content,
     sealed: Option<&Sealed>,
@@ -377,6 +379,7 @@ fn insert(
         }
     };
     let rows = Bodies::seal(step, message_id, signed, sealed)?;
+    let speaks = roles::as_what(step, content)?;
     let message = rows::insert(
         step.connection,
         &NewMessage {
@@ -393,6 +396,7 @@ fn insert(
             body: &rows.body,
             content_key: rows.content_key.as_deref(),
             facts: Facts::of(content),
+            speaks,
         },
     )?
     .ok_or(StoreError::Damaged { what: "message id" })?;

@@ -122,6 +122,10 @@ pub enum FailureCause {
     RefusedByRelay = 8,
     /// The time in which it may be sealed was over before it left.
     TimeUp = 9,
+    /// Nobody holds the role and it has no custodian; it stands under the author's own name.
+    NoHolder = 20,
+    /// The author had not held the role for a while when it could be sealed; it stands under their own name.
+    NotHolder = 21,
 }
 
 impl FailureCause {
@@ -137,6 +141,8 @@ impl FailureCause {
             Self::NoSuchTeam,
             Self::RefusedByRelay,
             Self::TimeUp,
+            Self::NoHolder,
+            Self::NotHolder,
         ]
         .into_iter()
         .find(|cause| *cause as i64 == value)

@@ -223,6 +223,7 @@ mod tests {
                 body: &[],
                 content_key: None,
                 facts: Facts::of(&v1::Content::default()),
+                speaks: None,
             };
             rows::insert(&connection, &new).unwrap().unwrap();
             MessageRef { device, id }

@@ -10,6 +10,7 @@ use super::{
     offers, structured,
 };
 use crate::{
+    conversation::role::RoleSpeaker,
     id::{MessageId, MessageRef},
     store::StoreError,
     vault::BodyPlace,
@@ -32,6 +33,8 @@ pub(crate) struct NewMessage<'a> {
     /// Sealed to the reading key; of a message that was sealed here.
     pub(crate) content_key: Option<&'a [u8]>,
     pub(crate) facts: Facts,
+    /// As what its sender speaks for the role in whose conversation it is.
+    pub(crate) speaks: Option<RoleSpeaker>,
 }
 
 /// What a locked device must know of a content, besides who wrote it when and how urgent it is.
@@ -92,9 +95,9 @@ pub(crate) fn insert(
         .prepare_cached(
             "INSERT INTO message (message_id, sender_device, sender_user, conversation, direction,
                  proof, priority, created_at, arrived_at, content_hash, body, content_key, shown,
-                 occurred_at, asks, answer_by, recipients, open, reads_back)
+                 occurred_at, asks, answer_by, recipients, open, reads_back, speaks)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-                 ?15, ?18)
+                 ?15, ?18, ?19)
              ON CONFLICT (sender_device, message_id) DO NOTHING",
         )?
         .execute(params![
@@ -116,6 +119,7 @@ pub(crate) fn insert(
             new.facts.answer_by.map(Timestamp::as_millis),
             new.facts.recipients,
             new.facts.reads_back,
+            new.speaks.map(|speaks| speaks as i64),
         ])?;
     if inserted == 0 {
         return Ok(None);

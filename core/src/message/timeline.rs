@@ -18,6 +18,10 @@ use super::{
     offers, rows,
 };
 use crate::{
+    conversation::{
+        self,
+        role::{InRole, RoleSpeaker},
+    },
     error::Error,
     id::{ConversationId, MessageId, MessageRef},
     store::StoreError,
@@ -69,6 +73,8 @@ pub struct Message {
     /// When its author has corrected it: `text` is what it says now, and
     /// [`Client::history`](crate::Client::history) what it said before.
     pub amended: Option<Amended>,
+    /// The role in whose conversation it is, and whether its sender speaks for it.
+    pub role: Option<InRole>,
     /// What its typed fields say, when it has any that this version knows, or a vendor's. A corrected message has the
     /// text alone.
     pub structured: Option<Structured>,
@@ -363,11 +369,30 @@ fn read(
         },
         in_reply_to,
         recalled,
+        role: in_role(row)?,
         structured: amended.is_none().then_some(structured).flatten(),
         amended,
         offers,
         chosen,
     })
+}
+
+/// The role in whose conversation a message is.
+fn in_role(row: &rusqlite::Row<'_>) -> Result<Option<InRole>, Error> {
+    let sender: String = row.get(3)?;
+    let stored: Option<i64> = row.get(28)?;
+    let reference: Vec<u8> = row.get(27)?;
+    Ok(
+        conversation::role_in(&reference)?.map(|(role, caller)| InRole {
+            role,
+            // Whatever was written here for a role was written by somebody who holds it.
+            speaks: (caller.as_str() != sender).then(|| {
+                stored
+                    .and_then(RoleSpeaker::from_stored)
+                    .unwrap_or(RoleSpeaker::Holder)
+            }),
+        }),
+    )
 }
 
 /// The correction of a message that stands, and what the message says by it.
@@ -424,7 +449,8 @@ const SHOWN: &str = "
            (SELECT at FROM amendment WHERE message = m.amendment),
            1 + (SELECT count(DISTINCT version_id) FROM amendment
                 WHERE subject_device = m.sender_device AND subject_id = m.message_id
-                  AND counts = 1 AND m.amendment IS NOT NULL)
+                  AND counts = 1 AND m.amendment IS NOT NULL),
+           c.reference, m.speaks
     FROM message m JOIN conversation c ON c.id = m.conversation
     LEFT JOIN message r ON r.sequence = m.recall
     LEFT JOIN message a ON a.sequence = m.amendment WHERE m.shown = 1";

@@ -146,4 +146,5 @@ const CAPABILITIES: &[&str] = &[
     "wardline.sbar/1",
     "wardline.critical-result/1",
     "wardline.order/1",
+    "wardline.role/1",
 ];

@@ -64,7 +64,8 @@ CREATE INDEX conversation_unread ON conversation (unread) WHERE unread > 0;
 -- something about another message. `asks` says that an answer is wanted, `answer_by` until when, and `recipients`
 -- whose answer counts (device ids, sorted); `open` that nobody has accepted it yet. What was taken back has no
 -- body; `recall` is the row that says why. `amendment` is the row with the text that stands, when it was corrected.
--- `reads_back`: nobody accepts it without reading it back.
+-- `reads_back`: nobody accepts it without reading it back. `speaks`: as what its sender speaks for the role in whose
+-- conversation it is; NULL for the caller, and for what was written here.
 CREATE TABLE message (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,
     message_id BLOB NOT NULL,
@@ -90,6 +91,7 @@ CREATE TABLE message (
     recall INTEGER,
     amendment INTEGER,
     reads_back INTEGER NOT NULL DEFAULT 0,
+    speaks INTEGER,
     UNIQUE (sender_device, message_id)
 ) STRICT;
 CREATE INDEX message_timeline ON message (conversation, sequence) WHERE shown = 1;

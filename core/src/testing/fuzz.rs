@@ -141,7 +141,12 @@ fn check(connection: &Connection, context: &Context) {
     let nurse = Recipient::Person("NS-1".parse().unwrap());
     for shown in &page.conversations {
         let team = matches!(shown.with, Recipient::Team(_));
-        assert!(team || shown.with == nurse, "a letter between others");
+        let calls =
+            matches!(&shown.with, Recipient::Caller { person, .. } if person.as_str() == "NS-1");
+        assert!(
+            team || calls || shown.with == nurse,
+            "a letter between others"
+        );
         let us = &context.identity;
         let id = shown.with.conversation(&us.organization, &us.user_id);
         assert_eq!(shown.id, id);
@@ -241,6 +246,7 @@ mod tests {
         for (name, recipient) in [
             ("direct", Recipient::Person("DR-1".parse().unwrap())),
             ("team", Recipient::Team("careteam-7".parse().unwrap())),
+            ("role", Recipient::Role("on-call".parse().unwrap())),
         ] {
             let honest = honest(&recipient).encode_to_vec();
             assert!(sealed_and_opened(&honest).is_some());

@@ -4,6 +4,7 @@
 pub mod fuzz;
 
 use rusqlite::{Connection, types::ValueRef};
+use wardline_org::{DeviceId, UserId};
 use wardline_proto::v1;
 
 use crate::{
@@ -11,7 +12,7 @@ use crate::{
     conversation::Recipient,
     engine::{outbox, points::Commit},
     error::Error,
-    id::MessageId,
+    id::{ConversationId, MessageId},
     store::{Store, StoreError},
 };
 
@@ -41,6 +42,20 @@ pub async fn rows(client: &Client, table: &str, columns: &str) -> Result<Vec<Str
         .store()
         .read(move |connection| texts(connection, &sql));
     Ok(rows.await?)
+}
+
+/// Seals as a changed client of this person could: a content in any conversation, for any devices that this one has a
+/// session with; `change` makes it say anything.
+///
+/// # Errors
+/// Those of writing the store.
+pub async fn forge(
+    client: &Client,
+    conversation: (ConversationId, v1::ConversationRef),
+    to: Vec<(DeviceId, UserId)>,
+    change: impl FnOnce(&mut v1::Content) + Send + 'static,
+) -> Result<MessageId, Error> {
+    client.forge(conversation, to, change).await
 }
 
 /// Notes a wish to have everything sealed again, as a device does that could open nothing.

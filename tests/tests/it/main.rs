@@ -23,6 +23,7 @@ mod quickstart;
 mod recalls;
 mod reminders;
 mod reopen;
+mod roles;
 mod runtimes;
 mod seam;
 mod structured;

@@ -89,6 +89,7 @@ from .host import (
 from .inbox import Collected, Inbox, Notice, NoticeSender
 from .logs import log_to
 from .model import (
+    Caller,
     Conversation,
     ConversationListChange,
     ConversationPage,
@@ -108,6 +109,7 @@ from .model import (
     Priority,
     Proof,
     Recipient,
+    Role,
     Round,
     Team,
     TimelineChange,
@@ -122,6 +124,7 @@ __all__ = [
     "ArgumentError",
     "Asked",
     "AuthorityError",
+    "Caller",
     "Client",
     "ClosedError",
     "Collected",
@@ -184,6 +187,7 @@ __all__ = [
     "RelayError",
     "RelayRequest",
     "RelayResponse",
+    "Role",
     "Round",
     "SendError",
     "StandingAnswer",

@@ -76,6 +76,10 @@ class FailureCause(enum.Enum):
     REFUSED_BY_RELAY = "refused by relay"
     #: The time in which it may be sealed was over before it left.
     TIME_UP = "time up"
+    #: Nobody holds the role and it has no custodian; it stands under the author's own name.
+    NO_HOLDER = "no holder"
+    #: The author had not held the role for a while when it could be sealed.
+    NOT_HOLDER = "not holder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +96,23 @@ class Team:
     team: str
 
 
+@dataclass(frozen=True, slots=True)
+class Role:
+    """Whoever holds a role when the message is sealed, and the role's custodian."""
+
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """As whoever holds a role, or its custodian: the person who has written to it."""
+
+    role: str
+    person: str
+
+
 #: Whom a message is for.
-Recipient: TypeAlias = Person | Team
+Recipient: TypeAlias = Person | Team | Role | Caller
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,6 +381,10 @@ def native_priority(value: Priority) -> Any:
 def native_recipient(recipient: Recipient) -> Any:
     if isinstance(recipient, Person):
         return native.Recipient.PERSON(user=recipient.user)
+    if isinstance(recipient, Role):
+        return native.Recipient.ROLE(role=recipient.role)
+    if isinstance(recipient, Caller):
+        return native.Recipient.CALLER(role=recipient.role, person=recipient.person)
     return native.Recipient.TEAM(team=recipient.team)
 
 
@@ -434,6 +457,10 @@ def messages(records: Any) -> tuple[Message, ...]:
 def _recipient(recipient: Any) -> Recipient:
     if isinstance(recipient, native.Recipient.PERSON):
         return Person(recipient.user)
+    if isinstance(recipient, native.Recipient.ROLE):
+        return Role(recipient.role)
+    if isinstance(recipient, native.Recipient.CALLER):
+        return Caller(recipient.role, recipient.person)
     return Team(recipient.team)
 
 

@@ -70,6 +70,10 @@ public struct Delivery: Hashable, Sendable {
         case refusedByRelay
         /// The time in which it may be sealed was over before it left.
         case timeUp
+        /// Nobody holds the role and it has no custodian; it stands under the author's own name.
+        case noHolder
+        /// The author had not held the role for a while when it could be sealed.
+        case notHolder
     }
 }
 
@@ -120,6 +124,8 @@ extension Delivery.Failure {
             case .noSuchTeam: .noSuchTeam
             case .refusedByRelay: .refusedByRelay
             case .timeUp: .timeUp
+            case .noHolder: .noHolder
+            case .notHolder: .notHolder
             }
     }
 }

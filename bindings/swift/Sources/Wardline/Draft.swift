@@ -8,6 +8,10 @@ public enum Recipient: Hashable, Sendable {
     case person(String)
     /// Everybody on a care team, on all of their devices.
     case team(String)
+    /// Whoever holds a role when the message is sealed, and the role's custodian.
+    case role(String)
+    /// As whoever holds a role, or its custodian: the person who has written to it.
+    case caller(role: String, person: String)
 }
 
 /// How urgent a message is, and so how loudly it asks for attention.
@@ -79,6 +83,8 @@ extension Recipient {
             switch recipient {
             case .person(let user): .person(user)
             case .team(let team): .team(team)
+            case .role(let role): .role(role)
+            case .caller(let role, let person): .caller(role: role, person: person)
             }
     }
 
@@ -86,6 +92,8 @@ extension Recipient {
         switch self {
         case .person(let user): .person(user: user)
         case .team(let team): .team(team: team)
+        case .role(let role): .role(role: role)
+        case .caller(let role, let person): .caller(role: role, person: person)
         }
     }
 }

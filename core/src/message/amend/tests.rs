@@ -124,6 +124,7 @@ impl Store {
             body: b"body",
             content_key: None,
             facts: Facts::of(&content),
+            speaks: None,
         };
         rows::insert(&self.connection, &new).unwrap().unwrap()
     }

@@ -61,6 +61,7 @@ impl Store {
             body: &[],
             content_key: None,
             facts,
+            speaks: None,
         };
         rows::insert(&self.connection, &new).unwrap().unwrap()
     }

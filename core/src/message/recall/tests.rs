@@ -75,6 +75,7 @@ impl Store {
                 }),
                 ..Default::default()
             }),
+            speaks: None,
         };
         rows::insert(&self.connection, &new).unwrap().unwrap()
     }

@@ -58,6 +58,21 @@ public data class Person(val user: String) : Recipient
 public data class Team(val team: String) : Recipient
 
 /**
+ * Whoever holds a role when the message is sealed, and the role's custodian.
+ *
+ * @property role the role's id.
+ */
+public data class Role(val role: String) : Recipient
+
+/**
+ * As whoever holds a role, or its custodian: the person who has written to it.
+ *
+ * @property role the role's id.
+ * @property person who has written to it.
+ */
+public data class Caller(val role: String, val person: String) : Recipient
+
+/**
  * One identifier of a patient.
  *
  * @property system whose identifier it is, as a URI.
@@ -190,6 +205,12 @@ public enum class FailureCause {
 
     /** The time in which it may be sealed was over before it left. */
     TIME_UP,
+
+    /** Nobody holds the role and it has no custodian; it stands under the author's own name. */
+    NO_HOLDER,
+
+    /** The author had not held the role for a while when it could be sealed. */
+    NOT_HOLDER,
 }
 
 /**

@@ -5,6 +5,7 @@ package dev.wardline.internal
 
 import dev.wardline.Answer
 import dev.wardline.Asked
+import dev.wardline.Caller
 import dev.wardline.Collected
 import dev.wardline.Config
 import dev.wardline.Conversation
@@ -43,6 +44,7 @@ import dev.wardline.RecallOutcome
 import dev.wardline.Recalled
 import dev.wardline.Recipient
 import dev.wardline.RelayRequest
+import dev.wardline.Role
 import dev.wardline.StandingAnswer
 import dev.wardline.StoreRolledBack
 import dev.wardline.Team
@@ -96,6 +98,8 @@ internal fun Config.lowered(): NativeConfig = NativeConfig(
 internal fun Recipient.lowered(): NativeRecipient = when (this) {
     is Person -> NativeRecipient.Person(user)
     is Team -> NativeRecipient.Team(team)
+    is Role -> NativeRecipient.Role(role)
+    is Caller -> NativeRecipient.Caller(role, person)
 }
 
 internal fun Priority.lowered(): NativePriority = when (this) {
@@ -215,6 +219,8 @@ private fun conversation(native: NativeConversation) = Conversation(
     recipient = when (val with = native.recipient) {
         is NativeRecipient.Person -> Person(with.user)
         is NativeRecipient.Team -> Team(with.team)
+        is NativeRecipient.Role -> Role(with.role)
+        is NativeRecipient.Caller -> Caller(with.role, with.person)
     },
     unread = native.unread.toLong(),
     unreadPriority = native.unreadPriority?.let(::priority),

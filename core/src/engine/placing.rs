@@ -1,0 +1,79 @@
+//! Where a content that came in belongs: what it says of its conversation and its author is held against what it is
+//! bound to, and against the directory.
+//!
+//! Not its concern: opening it, and what becomes of it ([`super::inbox`]).
+
+use wardline_org::Timestamp;
+use wardline_proto::v1;
+
+use super::{Step, roles};
+use crate::{
+    conversation::{Recipient, role::RoleSpeaker},
+    directory::ProvenSender,
+    error::Error,
+    message::Direction,
+    session::open::OpenedContent,
+};
+
+/// Where a content belongs.
+pub(super) struct Place {
+    pub(super) recipient: Recipient,
+    pub(super) direction: Direction,
+    pub(super) speaks: Option<RoleSpeaker>,
+}
+
+/// Where a content belongs; `None` when what it says of that is not true.
+pub(super) fn place(
+    step: &mut Step<'_>,
+    envelope: &v1::Envelope,
+    sender: &ProvenSender,
+    opened: &OpenedContent,
+) -> Result<Option<Place>, Error> {
+    let Some(mut place) = bound(step, sender, opened) else {
+        return Ok(None);
+    };
+    let came = match envelope.accepted_at_ms {
+        0 => step.now(),
+        at => Timestamp::from_millis(at),
+    };
+    let (recipient, content) = (&place.recipient, &opened.content);
+    Ok(roles::judge(step, recipient, &sender.user, content, came)?
+        .ok()
+        .map(|speaks| {
+            place.speaks = speaks;
+            place
+        }))
+}
+
+/// The place of a content, as far as its binding tells.
+fn bound(step: &Step<'_>, sender: &ProvenSender, opened: &OpenedContent) -> Option<Place> {
+    let identity = &step.context.identity;
+    let content = &opened.content;
+    if content.organization != identity.organization.as_str()
+        || content.sender_user_id != sender.user.as_str()
+    {
+        return None;
+    }
+    let recipient = Recipient::parse(content.conversation.as_ref()?, &identity.user_id)?;
+    // In a direct conversation the author is one of the two: us on another device, or the other.
+    if let Recipient::Person(other) = &recipient
+        && sender.user != *other
+        && sender.user != identity.user_id
+    {
+        return None;
+    }
+    let expected = recipient.conversation(&identity.organization, &identity.user_id);
+    if expected != opened.binding.conversation_id {
+        return None;
+    }
+    let direction = if sender.user == identity.user_id {
+        Direction::OwnOtherDevice
+    } else {
+        Direction::Incoming
+    };
+    Some(Place {
+        recipient,
+        direction,
+        speaks: None,
+    })
+}
