@@ -190,6 +190,14 @@ pub enum SendError {
     /// The person does not hold the role now and is not its custodian.
     #[error("only whoever holds the role, or its custodian, writes for it; write as yourself")]
     NotYourRole,
+    /// The message would be over too soon to be read, or live longer than the policy allows.
+    #[error("a message may live from {least} to {most} seconds here; choose another lifetime")]
+    Lifetime {
+        /// The shortest time, in seconds.
+        least: u64,
+        /// The longest time, in seconds.
+        most: u64,
+    },
 }
 
 impl Error {
@@ -351,6 +359,7 @@ impl SendError {
             Self::NoHolder => "WL-SEND-NO-HOLDER",
             Self::NoCustodian => "WL-SEND-NO-CUSTODIAN",
             Self::NotYourRole => "WL-SEND-NOT-YOUR-ROLE",
+            Self::Lifetime { .. } => "WL-SEND-LIFETIME",
         }
     }
 }

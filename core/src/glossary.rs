@@ -106,6 +106,7 @@ fn sends() -> impl Iterator<Item = SendError> {
         SendError::NoHolder,
         SendError::NoCustodian,
         SendError::NotYourRole,
+        SendError::Lifetime { least: 1, most: 9 },
     ]
     .into_iter()
 }

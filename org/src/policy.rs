@@ -75,6 +75,14 @@ pub struct Policy {
         skip_serializing_if = "default::is_stat_repeat"
     )]
     pub stat_repeat_seconds: u32,
+    /// For how long any message may be read, from when it was written; 0: for as long as its author says. Otherwise a
+    /// minute to ten years. Devices end every message by it that comes to them while it is in force.
+    #[serde(default, skip_serializing_if = "default::is_zero")]
+    pub max_lifetime_seconds: u32,
+    /// For how long a message may be read whose author says nothing; 0: for as long as it is kept. Otherwise a minute to
+    /// ten years.
+    #[serde(default, skip_serializing_if = "default::is_zero")]
+    pub default_lifetime_seconds: u32,
     /// Rules of a later version.
     #[serde(flatten)]
     pub other: serde_json::Map<String, serde_json::Value>,
@@ -96,6 +104,8 @@ impl Policy {
             lock_screen: LockScreen::default(),
             amend_window_seconds: default::amend_window_seconds(),
             stat_repeat_seconds: default::stat_repeat_seconds(),
+            max_lifetime_seconds: 0,
+            default_lifetime_seconds: 0,
             other: serde_json::Map::new(),
         }
     }
@@ -128,6 +138,16 @@ impl Policy {
     pub fn stat_repeat(&self) -> Option<Duration> {
         (self.stat_repeat_seconds != 0)
             .then(|| Duration::from_secs(self.stat_repeat_seconds.into()))
+    }
+
+    /// For how long any message may be read; `None`: for as long as its author says.
+    pub fn max_lifetime(&self) -> Option<Duration> {
+        lifetime(self.max_lifetime_seconds)
+    }
+
+    /// For how long a message may be read whose author says nothing; `None`: for as long as it is kept.
+    pub fn default_lifetime(&self) -> Option<Duration> {
+        lifetime(self.default_lifetime_seconds)
     }
 
     /// Whether somebody with these staff roles may send stat messages.
@@ -179,6 +199,14 @@ impl Policy {
             let repeat = self.stat_repeat_seconds;
             in_range("stat_repeat_seconds", repeat, LEAST_REPEAT, HOUR)?;
         }
+        for (rule, seconds) in [
+            ("max_lifetime_seconds", self.max_lifetime_seconds),
+            ("default_lifetime_seconds", self.default_lifetime_seconds),
+        ] {
+            if seconds != 0 {
+                in_range(rule, seconds, LEAST_LIFETIME, MAX_LIFETIME)?;
+            }
+        }
         let roles = u32::try_from(self.stat_roles.len()).unwrap_or(u32::MAX);
         in_range("stat_roles", roles, 0, MAX_ROLES)?;
         in_range(
@@ -188,6 +216,10 @@ impl Policy {
             MAX_IDENTIFIERS,
         )
     }
+}
+
+fn lifetime(seconds: u32) -> Option<Duration> {
+    (seconds != 0).then(|| Duration::from_secs(seconds.into()))
 }
 
 /// What a notification may say where anybody can see it. Never a text, whatever the policy.
@@ -315,6 +347,9 @@ const MAX_ROLES: u32 = 64;
 const MAX_IDENTIFIERS: u32 = 8;
 /// More often is no alarm any more, only noise.
 const LEAST_REPEAT: u32 = 10;
+/// Shorter, a whole organization could read nothing in time.
+const LEAST_LIFETIME: u32 = 60;
+const MAX_LIFETIME: u32 = 10 * 365 * DAY;
 const HOUR: u32 = 60 * 60;
 const DAY: u32 = 24 * HOUR;
 

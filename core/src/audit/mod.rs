@@ -40,6 +40,9 @@ pub(crate) enum Action {
     ProofExported = 72,
     MessageReminded = 80,
     AnswerOverdue = 81,
+    MessageHidden = 83,
+    MessageExpired = 84,
+    MessageShownAgain = 85,
 }
 
 /// Appends a record inside the caller's transaction.

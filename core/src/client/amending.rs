@@ -53,12 +53,13 @@ impl Client {
     /// Every text that a message has had, oldest first; the last one is what it says now.
     ///
     /// # Errors
-    /// [`Error::Locked`] when nobody may read; [`Error::Unknown`] for a message that is not here or was taken back.
+    /// [`Error::Locked`] when nobody may read; [`Error::Unknown`] for a message that is not here, was taken back or is over.
     pub async fn history(&self, message: MessageRef) -> Result<Vec<Version>, Error> {
         let keys = self.inner.reading()?.keys;
+        let latest = self.latest();
         self.inner
             .store
-            .read(move |connection| amend::history(connection, &keys, message))
+            .read(move |connection| amend::history(connection, &keys, message, latest))
             .await
     }
 }

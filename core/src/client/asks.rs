@@ -12,7 +12,7 @@ use wardline_proto::v1;
 use super::Client;
 use crate::{
     engine::{
-        inbox, outbox,
+        expiring, inbox, outbox,
         points::{Call, Commit},
         posting, recalling, reseal, upkeep,
     },
@@ -168,6 +168,8 @@ impl Client {
     /// Seals whatever can be sealed now; answers how many messages still wait.
     pub(super) async fn seal(&self) -> Result<usize, Error> {
         self.step(Commit::Seal, |step| {
+            // What is over is sealed for nobody any more.
+            expiring::expire(step)?;
             reseal::ask(step)?;
             reseal::answer(step)?;
             upkeep::seal_receipts(step)?;

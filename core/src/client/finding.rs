@@ -65,9 +65,10 @@ impl Client {
         })
         .await?;
         let keys = unlocked.keys;
+        let latest = self.latest();
         self.inner
             .store
-            .read(move |connection| timeline::by_sequence(connection, &keys, &found))
+            .read(move |connection| timeline::found(connection, &keys, &found, latest))
             .await
     }
 

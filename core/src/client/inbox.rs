@@ -109,9 +109,12 @@ impl Inbox {
         if let Some(error) = &failure {
             tracing::debug!(code = %error.code(), "the inbox did not get everything");
         }
+        self.client.expire_or_later().await;
         self.client.remind().await?;
+        let latest = self.client.latest();
         let store = &self.client.inner.store;
-        let notices = store.read(|connection| notice::pending(connection, MOST_NOTICES));
+        let notices =
+            store.read(move |connection| notice::pending(connection, MOST_NOTICES, latest));
         Ok(Collected {
             notices: notices.await?,
             complete,

@@ -15,7 +15,7 @@ use tokio::sync::broadcast::{
     error::{RecvError, TryRecvError},
 };
 
-use super::Client;
+use super::{Client, veil::Shown};
 use crate::{
     conversation,
     engine::{
@@ -33,7 +33,7 @@ pub struct Timeline {
     conversation: ConversationId,
     size: u32,
     watch: Watch,
-    shown: Vec<Message>,
+    shown: Shown<Message>,
     unread: u64,
 }
 
@@ -55,7 +55,7 @@ pub struct ConversationList {
     client: Client,
     size: u32,
     watch: Watch,
-    shown: Vec<Conversation>,
+    shown: Shown<Conversation>,
     /// The same without previews, once it was asked for.
     bare: OnceLock<Vec<Conversation>>,
     unread: u64,
@@ -84,6 +84,7 @@ impl Client {
         // Listening begins before the first look, so that nothing falls between.
         let watch = Watch::new(self);
         let shown = self.timeline(conversation, None, size).await?.messages;
+        let shown = Shown::new(shown);
         let unread = self.unread(conversation).await?;
         Ok(Timeline {
             client: self.clone(),
@@ -118,7 +119,7 @@ impl Client {
             client: self.clone(),
             size,
             watch,
-            shown: page.conversations,
+            shown: Shown::new(page.conversations),
             bare: OnceLock::new(),
             unread: page.unread,
         })
@@ -153,12 +154,13 @@ impl Client {
 }
 
 impl Timeline {
-    /// What the view shows now, oldest first. Nothing while the client is locked.
+    /// What the view shows now, oldest first. Nothing while the client is locked, and
+    /// nothing of what is over.
     pub fn messages(&self) -> &[Message] {
         if self.client.is_locked() {
             return &[];
         }
-        &self.shown
+        self.shown.at(self.client.latest())
     }
 
     /// The client whose messages these are.
@@ -209,12 +211,12 @@ impl Timeline {
             .await;
         if matches!(page, Err(Error::Locked | Error::Wiped)) {
             // Said once; it is the unlock that brings the next change.
-            self.shown = Vec::new();
+            self.shown = Shown::new(Vec::new());
             self.watch.seen();
         }
         let now = page?.messages;
         let unread = self.client.unread(self.conversation).await?;
-        let change = Difference::between(&self.shown, &now, |message| message.cursor);
+        let change = Difference::between(self.shown.read(), &now, |message| message.cursor);
         let nothing = change.is_nothing() && unread == self.unread;
         let change = TimelineChange {
             removed: change.removed.iter().map(Message::reference).collect(),
@@ -222,7 +224,7 @@ impl Timeline {
             added: change.added,
             unread,
         };
-        self.shown = now;
+        self.shown = Shown::new(now);
         self.unread = unread;
         Ok((!nothing).then_some(change))
     }
@@ -237,14 +239,14 @@ impl ConversationList {
         }
         if self.client.is_locked() {
             return self.bare.get_or_init(|| {
-                let mut bare = self.shown.clone();
+                let mut bare = self.shown.read().to_vec();
                 for conversation in &mut bare {
                     conversation.newest.preview = None;
                 }
                 bare
             });
         }
-        &self.shown
+        self.shown.at(self.client.latest())
     }
 
     /// The client whose conversations these are.
@@ -275,11 +277,11 @@ impl ConversationList {
     async fn look(&mut self) -> Result<Option<ConversationListChange>, Error> {
         let now = self.client.conversations(None, self.size).await;
         if matches!(now, Err(Error::Wiped)) {
-            self.shown = Vec::new();
+            self.shown = Shown::new(Vec::new());
             self.bare = OnceLock::new();
         }
         let now = now?;
-        let change = Difference::between(&self.shown, &now.conversations, |shown| shown.id);
+        let change = Difference::between(self.shown.read(), &now.conversations, |shown| shown.id);
         let nothing = change.is_nothing() && now.unread == self.unread;
         let change = ConversationListChange {
             removed: change.removed.iter().map(|gone| gone.id).collect(),
@@ -287,7 +289,7 @@ impl ConversationList {
             added: change.added,
             unread: now.unread,
         };
-        self.shown = now.conversations;
+        self.shown = Shown::new(now.conversations);
         self.bare = OnceLock::new();
         self.unread = now.unread;
         Ok((!nothing).then_some(change))
@@ -297,7 +299,7 @@ impl ConversationList {
 impl std::fmt::Debug for Timeline {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Timeline")
-            .field("shown", &self.shown.len())
+            .field("shown", &self.shown.read().len())
             .finish_non_exhaustive()
     }
 }
@@ -305,7 +307,7 @@ impl std::fmt::Debug for Timeline {
 impl std::fmt::Debug for ConversationList {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ConversationList")
-            .field("shown", &self.shown.len())
+            .field("shown", &self.shown.read().len())
             .finish_non_exhaustive()
     }
 }

@@ -109,6 +109,7 @@ impl Client {
             return Err(error);
         }
         self.inner.announce_everything();
+        self.expire_or_later().await;
         // The index is derived: a person reads without it.
         if let Err(error) = self.take_up_arrivals().await {
             tracing::warn!(code = %error.code(), "the search index is behind");

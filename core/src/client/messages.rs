@@ -130,9 +130,10 @@ impl Client {
     /// [`Error::Locked`] when nobody may read.
     pub async fn answers(&self, message: MessageRef) -> Result<Vec<Answer>, Error> {
         let keys = self.inner.reading()?.keys;
+        let latest = self.latest();
         self.inner
             .store
-            .read(move |connection| answer::all(connection, &keys, message))
+            .read(move |connection| answer::all(connection, &keys, message, latest))
             .await
     }
 
@@ -144,11 +145,12 @@ impl Client {
     pub async fn open_items(&self, which: OpenItems, limit: u32) -> Result<Vec<Message>, Error> {
         let keys = self.inner.reading()?.keys;
         let now = self.inner.clock.now();
+        let latest = self.latest();
         self.inner
             .store
             .read(move |connection| {
                 let open = answer::open(connection, which, now, limit)?;
-                timeline::by_sequence(connection, &keys, &open)
+                timeline::found(connection, &keys, &open, latest)
             })
             .await
     }
@@ -172,9 +174,12 @@ impl Client {
         size: u32,
     ) -> Result<Page, Error> {
         let keys = self.inner.reading()?.keys;
+        let latest = self.latest();
         self.inner
             .store
-            .read(move |connection| timeline::page(connection, &keys, conversation, before, size))
+            .read(move |connection| {
+                timeline::page(connection, &keys, conversation, before, size, latest)
+            })
             .await
     }
 
@@ -205,9 +210,12 @@ impl Client {
     ) -> Result<ConversationPage, Error> {
         let keys = self.inner.unlocked().map(|unlocked| unlocked.keys);
         let us = self.user().clone();
+        let latest = self.latest();
         self.inner
             .store
-            .read(move |connection| list::page(connection, &us, keys.as_deref(), before, size))
+            .read(move |connection| {
+                list::page(connection, &us, keys.as_deref(), before, size, latest)
+            })
             .await
     }
 
@@ -218,9 +226,10 @@ impl Client {
     /// [`Error::Locked`] when nobody may read.
     pub async fn messages(&self, messages: Vec<MessageRef>) -> Result<Vec<Message>, Error> {
         let keys = self.inner.reading()?.keys;
+        let latest = self.latest();
         self.inner
             .store
-            .read(move |connection| timeline::by_name(connection, &keys, &messages))
+            .read(move |connection| timeline::by_name(connection, &keys, &messages, latest))
             .await
     }
 
@@ -240,7 +249,12 @@ impl Client {
         self.inner.reading()?;
         self.step(Commit::Read, move |step| {
             for message in messages {
-                let read = receipts::mark_read(step.connection, message, step.now())?;
+                let read = receipts::mark_read(
+                    step.connection,
+                    message,
+                    step.now(),
+                    step.context.clocks.latest(),
+                )?;
                 if let Some(conversation) = read {
                     step.audit(Action::MessageRead, message.id.as_bytes())?;
                     step.conversation_changed(conversation);
@@ -301,9 +315,10 @@ impl Client {
         })
         .await?;
         let keys = unlocked.keys;
+        let latest = self.latest();
         self.inner
             .store
-            .read(move |connection| timeline::by_sequence(connection, &keys, &found))
+            .read(move |connection| timeline::found(connection, &keys, &found, latest))
             .await
     }
 

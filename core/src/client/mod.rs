@@ -7,17 +7,19 @@
 //! * `mod.rs`: enrolling, opening, closing; [`config`]: what that needs.
 //! * [`lock`]: who may read. [`messages`]: writing and reading; [`finding`]: and finding again.
 //!   [`devices`]: the person's own, and vouching for one.
-//! * [`purging`]: that nothing is left of what was taken back. [`ending`]: revoked, or ordered to erase itself.
+//! * [`purging`]: that nothing is left of what was taken back. [`expiring`]: or is over, by the [`clocks`]. [`ending`]: revoked, or ordered to erase itself.
 //! * [`steps`]: asking the engine. [`asks`]: what to ask the relay; [`replies`]: what its answers do; [`line`]: what is known of it.
 //!   [`sync`]: the rounds and the loop; [`requests`]: the same for
-//!   hosts that carry calls themselves. [`reminding`]: giving notice again, on time. [`live`], [`open_list`]: views that follow. [`inbox`]: what a second process needs.
+//!   hosts that carry calls themselves. [`reminding`]: giving notice again, on time. [`live`], [`open_list`]: views that follow; [`veil`]: what they show of what is over. [`inbox`]: what a second process needs.
 
 mod amending;
 mod asks;
 mod choosing;
+mod clocks;
 mod config;
 mod devices;
 mod ending;
+mod expiring;
 mod finding;
 mod inbox;
 mod index;
@@ -36,6 +38,7 @@ mod steps;
 mod roles;
 mod structured;
 mod sync;
+mod veil;
 
 use std::{
     path::{Path, PathBuf},
@@ -105,6 +108,8 @@ struct Inner {
     limits: Limits,
     changes: broadcast::Sender<Changes>,
     attempts: Attempts,
+    /// What was heard of time.
+    heard: Mutex<clocks::Heard>,
     line: Mutex<Line>,
     /// One round at a time on each way.
     outgoing: tokio::sync::Mutex<()>,
@@ -230,6 +235,7 @@ impl Client {
             let (store, identity) = opened?;
             let reading = inbox.reading;
             let inner = Inner::new(&config, store, vault, identity, reading, changes);
+            inner.remember_time()?;
             Ok(Inner { limits, ..inner })
         })
         .await?;
@@ -398,6 +404,7 @@ impl Inner {
             limits: Limits::APP,
             changes,
             attempts: Attempts::beside(&config.folder),
+            heard: Mutex::default(),
             line: Mutex::new(Line::default()),
             outgoing: tokio::sync::Mutex::new(()),
             incoming: tokio::sync::Mutex::new(()),

@@ -6,6 +6,7 @@
 use super::{
     Client,
     live::{Difference, Watch},
+    veil::Shown,
 };
 use crate::{
     error::Error,
@@ -19,7 +20,7 @@ pub struct OpenList {
     which: OpenItems,
     size: u32,
     watch: Watch,
-    shown: Vec<Message>,
+    shown: Shown<Message>,
 }
 
 /// What changed since the last look. [`OpenList::messages`] has them in their order.
@@ -55,7 +56,7 @@ impl Client {
     pub async fn follow_open_items(&self, which: OpenItems, size: u32) -> Result<OpenList, Error> {
         // Listening begins before the first look, so that nothing falls between.
         let watch = Watch::new(self);
-        let shown = self.open_items(which, size).await?;
+        let shown = Shown::new(self.open_items(which, size).await?);
         Ok(OpenList {
             client: self.clone(),
             which,
@@ -72,7 +73,7 @@ impl OpenList {
         if self.client.is_locked() {
             return &[];
         }
-        &self.shown
+        self.shown.at(self.client.latest())
     }
 
     /// The client whose messages these are.
@@ -100,18 +101,18 @@ impl OpenList {
         let now = self.client.open_items(self.which, self.size).await;
         if matches!(now, Err(Error::Locked | Error::Wiped)) {
             // Said once; it is the unlock that brings the next change.
-            self.shown = Vec::new();
+            self.shown = Shown::new(Vec::new());
             self.watch.seen();
         }
         let now = now?;
-        let change = Difference::between(&self.shown, &now, Message::reference);
+        let change = Difference::between(self.shown.read(), &now, Message::reference);
         let nothing = change.is_nothing();
         let change = OpenListChange {
             removed: change.removed.iter().map(Message::reference).collect(),
             updated: change.updated,
             added: change.added,
         };
-        self.shown = now;
+        self.shown = Shown::new(now);
         Ok((!nothing).then_some(change))
     }
 }
@@ -120,7 +121,7 @@ impl std::fmt::Debug for OpenList {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("OpenList")
             .field("which", &self.which)
-            .field("shown", &self.shown.len())
+            .field("shown", &self.shown.read().len())
             .finish_non_exhaustive()
     }
 }

@@ -23,8 +23,8 @@ impl Client {
     /// what must be proven later while its author's device is in use.
     ///
     /// # Errors
-    /// [`Error::Locked`] when nobody may read; [`Error::Unknown`] for a message that is not here, was taken back, or
-    /// was not sealed yet; [`Error::Proof`] when it proves nothing; those of the network.
+    /// [`Error::Locked`] when nobody may read; [`Error::Unknown`] for a message that is not here, was taken back, is over,
+    /// or was not sealed yet; [`Error::Proof`] when it proves nothing; those of the network.
     ///
     /// ```
     /// # async fn export(client: wardline::Client, page: wardline::Page) -> Result<(), Box<dyn std::error::Error>> {
@@ -37,10 +37,11 @@ impl Client {
     /// ```
     pub async fn export_proof(&self, message: MessageRef) -> Result<MessageProof, Error> {
         let keys = self.inner.reading()?.keys;
+        let latest = self.latest();
         let (signed, corrections) = self
             .inner
             .store
-            .read(move |connection| amend::signed(connection, &keys, message))
+            .read(move |connection| amend::signed(connection, &keys, message, latest))
             .await?;
         let damaged = || StoreError::Damaged { what: "content" };
         let content = v1::Content::decode(signed.content.as_slice()).map_err(|_| damaged())?;

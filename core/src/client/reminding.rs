@@ -80,12 +80,23 @@ impl Client {
                     LONGEST_PAUSE
                 }
             };
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = news(&mut commits) => {}
-                () = tokio::time::sleep(pause.clamp(SHORTEST_PAUSE, LONGEST_PAUSE)) => {}
+            if !rest(&mut commits, &stop, pause).await {
+                return;
             }
         }
+    }
+}
+
+/// Waits for a while, or for a commit after which something else may be due; answers whether to go on.
+pub(super) async fn rest(
+    commits: &mut Receiver<Changes>,
+    stop: &CancellationToken,
+    pause: Duration,
+) -> bool {
+    tokio::select! {
+        () = stop.cancelled() => false,
+        () = news(commits) => true,
+        () = tokio::time::sleep(pause.clamp(SHORTEST_PAUSE, LONGEST_PAUSE)) => true,
     }
 }
 
@@ -103,5 +114,5 @@ async fn news(commits: &mut Receiver<Changes>) {
 }
 
 /// Clocks are set, systems sleep, policies change: it is looked again at least this often.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);

@@ -122,11 +122,16 @@ impl Client {
                 Ok((
                     head.map_or(0, |(version, _)| version),
                     policy.head_refresh(),
+                    step.memory.directory.validity(step.connection)?,
                 ))
             })
             .await;
         match accepted {
-            Ok((version, refresh)) => {
+            Ok((version, refresh, validity)) => {
+                if let Some((issued_at, expires_at)) = validity {
+                    let at = self.inner.clock.monotonic();
+                    self.inner.clocks().head(issued_at, expires_at, at);
+                }
                 let mut line = self.inner.line();
                 // Unknown when an earlier process has asked: then it is asked for again.
                 line.head_confirmed_at = line.head_asked_at;
@@ -287,6 +292,7 @@ impl Client {
         batch: v1::ReceiveResponse,
     ) -> Result<Answered, Error> {
         self.note_head(batch.head_version);
+        self.hear_relay(batch.now_ms).await;
         self.inner.line().keys_at_relay = Some(batch.unclaimed_one_time_keys);
         let newer_head = batch.head_version > asked.seen_head_version;
         if batch.envelopes.is_empty() {

@@ -66,6 +66,7 @@ impl Client {
                 .head_confirmed_at
                 .is_some_and(|at| inner.clock.monotonic().saturating_sub(at) < line.head_refresh),
             now: inner.clock.now(),
+            clocks: self.clocks(),
         }
     }
 }

@@ -43,6 +43,7 @@ impl Client {
 
     async fn round(&self) -> Result<Round, Error> {
         // First, because it needs no line.
+        self.expire().await?;
         self.remind().await?;
         let before = self.send_round().await?;
         let mut round = self.collect().await?;
@@ -125,6 +126,7 @@ impl Client {
                 runtime.spawn(self.clone().keep_sending(stop.clone())),
                 runtime.spawn(self.clone().keep_receiving(stop.clone())),
                 runtime.spawn(self.clone().keep_reminding(stop.clone())),
+                runtime.spawn(self.clone().keep_expiring(stop.clone())),
             ],
             stop,
         });
@@ -313,7 +315,7 @@ impl Client {
 /// The loop's tasks.
 pub(super) struct Running {
     stop: CancellationToken,
-    tasks: [JoinHandle<()>; 3],
+    tasks: [JoinHandle<()>; 4],
 }
 
 impl Running {

@@ -77,6 +77,15 @@ impl Directory {
         Ok(trust.freshness(now.max(signed_at)))
     }
 
+    /// When the current head was issued, and until when it is fresh; `None` before there is one.
+    pub(crate) fn validity(
+        &mut self,
+        connection: &Connection,
+    ) -> Result<Option<(Timestamp, Timestamp)>, StoreError> {
+        let head = self.trust(connection)?.head();
+        Ok(head.map(|head| (head.head().issued_at, head.head().expires_at)))
+    }
+
     /// The policy in force, or the defaults before there is one.
     pub(crate) fn policy(&mut self, connection: &Connection) -> Result<Policy, StoreError> {
         let trust = self.trust(connection)?;

@@ -8,7 +8,7 @@
 use wardline_org::UserId;
 use wardline_proto::{Message, v1};
 
-use super::{Step, event::Event, outbox, recalling};
+use super::{Step, event::Event, expiring, outbox, recalling};
 use crate::{
     audit::Action,
     error::{Error, SendError},
@@ -42,6 +42,7 @@ pub(crate) fn amend(
     if subject.recalled || age > rules.amend_window() {
         return Err(SendError::TooLateToAmend.into());
     }
+    expiring::refuse_over(step, message, SendError::TooLateToAmend)?;
     let content = v1::Content {
         type_uri: AMEND.to_owned(),
         body: v1::AmendBody {

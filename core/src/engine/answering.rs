@@ -9,7 +9,7 @@ use rusqlite::{OptionalExtension, params};
 use wardline_org::{DeviceId, Timestamp, UserId};
 use wardline_proto::{Message, v1};
 
-use super::{Step, event::Event, outbox};
+use super::{Step, event::Event, expiring, outbox};
 use crate::{
     audit::Action,
     conversation::{self, Recipient},
@@ -33,6 +33,7 @@ pub(crate) fn answer(
 ) -> Result<MessageId, Error> {
     let subject = Subject::load(step, message)?.ok_or(Error::Unknown)?;
     subject.check(verdict, read_back)?;
+    expiring::refuse_over(step, message, SendError::NotAsked)?;
     let rules = step.memory.directory.policy(step.connection)?;
     policy::check_length(read_back, &rules)?;
     let version = amend::standing(step.connection, message)?;
@@ -69,7 +70,14 @@ pub(crate) fn answer(
         },
     )?;
     reminders::stop(step.connection, message)?;
-    if receipts::mark_read(step.connection, message, step.now())?.is_some() {
+    if receipts::mark_read(
+        step.connection,
+        message,
+        step.now(),
+        step.context.clocks.latest(),
+    )?
+    .is_some()
+    {
         step.audit(Action::MessageRead, message.id.as_bytes())?;
     }
     step.audit(Action::MessageAnswered, message.id.as_bytes())?;

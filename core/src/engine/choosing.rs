@@ -7,7 +7,7 @@
 
 use wardline_proto::{Message, v1};
 
-use super::{Step, outbox, recalling};
+use super::{Step, expiring, outbox, recalling};
 use crate::{
     audit::Action,
     error::{Error, SendError},
@@ -33,6 +33,7 @@ pub(crate) fn reply_with(
     if !subject.proven {
         return Err(SendError::SenderRevoked.into());
     }
+    expiring::refuse_over(step, message, SendError::NotOffered)?;
     let offered = Offered::load(step.connection, &mut BodyOpener::new(keys), message)?;
     let text = offered.as_ref().and_then(|offered| offered.text(index));
     let text = text.ok_or(SendError::NotOffered)?;
@@ -53,7 +54,8 @@ pub(crate) fn reply_with(
     };
     let recipient = recalling::recipient_of(step, subject.conversation)?;
     let (_, id) = outbox::write(step, &recipient, content)?;
-    if receipts::mark_read(step.connection, message, step.now())?.is_some() {
+    let latest = step.context.clocks.latest();
+    if receipts::mark_read(step.connection, message, step.now(), latest)?.is_some() {
         step.audit(Action::MessageRead, message.id.as_bytes())?;
     }
     Ok(id)

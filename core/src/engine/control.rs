@@ -12,7 +12,7 @@ use crate::{
     directory::ProvenSender,
     error::Error,
     id::MessageId,
-    message::{RecallOutcome, lifecycle::Happening, recall, receipts, rows},
+    message::{RecallOutcome, expiry, lifecycle::Happening, recall, receipts, rows},
 };
 
 /// Applies a control message; what is malformed or not ours to hear is ignored, and logged.
@@ -90,6 +90,10 @@ fn apply_receipt(
             None => false,
         },
     };
+    if receipt.kind() == v1::ReceiptKind::Read {
+        let us = step.context.identity.user_id.as_str();
+        expiry::opened_by_everybody(connection, row, us, step.context.clocks.latest())?;
+    }
     if changed {
         step.conversation_changed(message.conversation);
         let id = MessageId::from_slice(&receipt.message_id).map_err(|_| Error::Unknown)?;
@@ -106,7 +110,12 @@ fn read_elsewhere(step: &mut Step<'_>, receipt: &v1::Receipt) -> Result<(), Erro
     if receipt.kind() != v1::ReceiptKind::Read {
         return Ok(());
     }
-    let read = receipts::mark_read_elsewhere(step.connection, receipt, step.now())?;
+    let read = receipts::mark_read_elsewhere(
+        step.connection,
+        receipt,
+        step.now(),
+        step.context.clocks.latest(),
+    )?;
     if let Some((message, conversation)) = read {
         step.conversation_changed(conversation);
         step.emit(&Event::ReadElsewhere { message })?;

@@ -109,6 +109,13 @@ pub enum Event {
         /// Its conversation.
         conversation: ConversationId,
     },
+    /// A message is over: nobody is shown it any more. One that was over when it came is not announced otherwise.
+    MessageExpired {
+        /// The message.
+        message: MessageRef,
+        /// Its conversation.
+        conversation: ConversationId,
+    },
 }
 
 /// How loudly a message asks for attention; a copy of its priority that events can carry.

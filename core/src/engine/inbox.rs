@@ -21,6 +21,7 @@ use super::{
     attempt::{Attempts, Caution},
     control,
     event::Event,
+    expiring,
     placing::{Place, place},
     points::Beside,
     recalling, roles,
@@ -33,7 +34,7 @@ use crate::{
     id::MessageRef,
     message::{
         AMEND, ANSWER, Direction, Priority, Proof, RECALL, notice, receipts,
-        rows::{self, Facts, NewMessage},
+        rows::{self, NewMessage},
     },
     session::{
         OpenFailure,
@@ -209,11 +210,16 @@ impl Mailbox {
     fn save(&self, step: &Step<'_>) -> Result<(), Error> {
         step.connection
             .prepare_cached(
-                "INSERT INTO mailbox (singleton, epoch, sequence) VALUES (1, ?1, ?2)
+                "INSERT INTO mailbox (singleton, epoch, sequence, relay_clock) VALUES (1, ?1, ?2, ?3)
                  ON CONFLICT (singleton)
-                 DO UPDATE SET epoch = excluded.epoch, sequence = excluded.sequence",
+                 DO UPDATE SET epoch = excluded.epoch, sequence = excluded.sequence,
+                     relay_clock = excluded.relay_clock",
             )?
-            .execute(params![self.epoch, self.sequence])?;
+            .execute(params![
+                self.epoch,
+                self.sequence,
+                step.context.clocks.relay.as_millis()
+            ])?;
         Ok(())
     }
 }
@@ -405,7 +411,7 @@ fn keep(
     let priority = allowed(step, sender, Priority::from_wire(content.priority))?;
     let place_id = rows::place_id(opened.sender, message_id);
     let body = sealer.seal(rows::body_place(&place_id), &opened.signed.encode_to_vec())?;
-    let facts = Facts::of(content);
+    let facts = expiring::facts(step, content)?;
     let inserted = rows::insert(
         step.connection,
         &NewMessage {
@@ -464,6 +470,9 @@ fn keep(
     // It may have been taken back before it came; who had answered it stays known, as on every other device.
     if recalling::take_back(step, reference)? {
         return answering::settle(step, reference, conversation_id);
+    }
+    if expiring::arrived(step, message, place.direction)? {
+        return Ok(());
     }
     // Corrected before it came, it is told of once.
     amending::settle(step, reference)?;

@@ -14,7 +14,7 @@
 //! * [`upkeep`]: keys to offer, receipts to seal, envelopes to ask for again. [`keyless`]: whom to ask for
 //!   keys again, and when.
 //! * [`roles`]: who is reached through a role, and who may speak for one.
-//! * [`reminding`]: giving notice again of what nobody has answered.
+//! * [`reminding`]: giving notice again of what nobody has answered. [`expiring`]: ending what is over.
 //! * [`event`]: what the app is told.
 //! * [`points`]: where a test may end the process.
 //!
@@ -27,6 +27,7 @@ pub(crate) mod audience;
 pub(crate) mod choosing;
 mod control;
 pub(crate) mod event;
+pub(crate) mod expiring;
 mod failing;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) mod forging;
@@ -55,6 +56,7 @@ use crate::{
     audit::{self, Action},
     directory::Directory,
     error::Error,
+    message::clocks::Clocks,
     session::{identity::DeviceIdentity, ratchets::Ratchets},
     vault::{BodySealer, ReadingKeys, ReadingPublicKey},
 };
@@ -162,6 +164,8 @@ pub(crate) struct Context {
     /// The head was confirmed as the newest within the policy's refresh time.
     pub(crate) head_confirmed: bool,
     pub(crate) now: Timestamp,
+    /// What the clocks show; `now` is the device's.
+    pub(crate) clocks: Clocks,
 }
 
 impl Context {

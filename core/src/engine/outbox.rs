@@ -14,7 +14,7 @@ use wardline_org::{DeviceId, EntryKey, Timestamp, person::PersonStatus, policy::
 use wardline_proto::{Message, v1};
 
 use super::{
-    Step, audience,
+    Step, audience, expiring,
     failing::Failures,
     posting, roles,
     sealing::{AtHand, Bodies, Sealed, at_hand, freeze, may_seal, message_id_of, send_off},
@@ -63,6 +63,7 @@ pub(crate) fn send(step: &mut Step<'_>, draft: &Draft) -> Result<MessageId, Erro
     if draft.priority == Priority::Stat {
         check_stat(step, draft, &rules)?;
     }
+    draft.lifetime.check(&rules)?;
     policy::check_size(size_of(&content), identifiers_of(&content))?;
     if draft
         .idempotency_key
@@ -163,7 +164,9 @@ pub(crate) fn seal_waiting(step: &mut Step<'_>) -> Result<usize, Error> {
     let waiting: Vec<i64> = step
         .connection
         .prepare_cached(
-            "SELECT message FROM outbox WHERE not_before <= ?1 ORDER BY message LIMIT ?2",
+            // What a clock calls over leaves for nobody.
+            "SELECT o.message FROM outbox o JOIN message m ON m.sequence = o.message
+             WHERE o.not_before <= ?1 AND m.hidden_at IS NULL ORDER BY o.message LIMIT ?2",
         )?
         .query_map(
             params![step.now().as_millis(), MOST_SEALED_AT_ONCE],
@@ -330,17 +333,20 @@ fn content_of(draft: &Draft) -> v1::Content {
         occurred_at_ms: draft.occurred_at.map_or(0, Timestamp::as_millis),
         answer_within_ms: u64::try_from(within).unwrap_or(u64::MAX),
         offers: draft.offers.clone(),
+        // From when is written when it is addressed.
+        lifetime: draft.lifetime.to_wire(Timestamp::default()),
         ..said
     }
 }
 
 /// A content under our name, without what is only known when it is sealed; and the row of its conversation.
 fn address(
-    step: &Step<'_>,
+    step: &mut Step<'_>,
     recipient: &Recipient,
     content: v1::Content,
 ) -> Result<(v1::Content, i64), Error> {
-    let identity = &step.context.identity;
+    let context = step.context;
+    let identity = &context.identity;
     let conversation_id = recipient.conversation(&identity.organization, &identity.user_id);
     let reference = recipient.reference(&identity.user_id, None);
     let row = conversation::ensure(step.connection, conversation_id, &reference)?;
@@ -354,6 +360,7 @@ fn address(
         sender_user_id: identity.user_id.to_string(),
         sender_device: identity.device_id.to_vec(),
         created_at_ms: step.now().as_millis(),
+        lifetime: expiring::lifetime_of(step, row, &content)?,
         ..content
     };
     Ok((content, row))

@@ -70,6 +70,8 @@ points! {
         Amend => "wardline::amend::before_commit", "wardline::amend::after_commit";
         Export => "wardline::export::before_commit", "wardline::export::after_commit";
         Remind => "wardline::remind::before_commit", "wardline::remind::after_commit";
+        Expire => "wardline::expire::before_commit", "wardline::expire::after_commit";
+        Lifetime => "wardline::lifetime::before_commit", "wardline::lifetime::after_commit";
     }
 
     /// A call to the relay: signed and not made, then answered and the answer not taken in.

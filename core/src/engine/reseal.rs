@@ -184,7 +184,7 @@ fn wishes(step: &Step<'_>) -> Result<Vec<Wish>, Error> {
     let mut statement = step.connection.prepare_cached(
         "SELECT r.message, r.device_id, r.user_id, r.state, m.created_at
          FROM recipient r JOIN message m ON m.sequence = r.message
-         WHERE r.reseal_wanted_at IS NOT NULL AND m.recalled_at IS NULL
+         WHERE r.reseal_wanted_at IS NOT NULL AND m.recalled_at IS NULL AND m.hidden_at IS NULL
            AND length(m.body) > 0 AND m.content_key IS NOT NULL LIMIT 100",
     )?;
     let mut rows = statement.query([])?;

@@ -490,6 +490,7 @@ fn say_again(connection: &Connection, since: i64) -> Result<(), StoreError> {
         "INSERT INTO receipt (author_user, message_id, content_hash, kind, at)
          SELECT sender_user, message_id, content_hash, iif(read_at IS NULL, ?1, ?2), recalled_at
          FROM message WHERE direction = ?3 AND shown = 1 AND recalled_at >= ?4
+           AND (expired_at IS NULL OR recall IS NOT NULL)
            AND content_hash IS NOT NULL AND sequence NOT IN (SELECT message FROM purge)
          ORDER BY sequence",
         params![i32::from(unread), i32::from(read), incoming, since],

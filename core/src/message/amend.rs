@@ -12,7 +12,7 @@ use wardline_org::{DeviceId, Timestamp, UserId};
 use wardline_proto::{Message as _, v1};
 use zeroize::Zeroizing;
 
-use super::{content, recall::Subject, rows, word};
+use super::{content, expiry, recall::Subject, rows, word};
 use crate::{
     error::Error,
     id::{MessageId, MessageRef},
@@ -236,9 +236,10 @@ pub(crate) fn history(
     connection: &Connection,
     keys: &ReadingKeys,
     subject: MessageRef,
+    latest: Timestamp,
 ) -> Result<Vec<Version>, Error> {
     let mut opener = BodyOpener::new(keys);
-    let first = first(connection, &mut opener, subject)?.ok_or(Error::Unknown)?;
+    let first = first(connection, &mut opener, subject, latest)?.ok_or(Error::Unknown)?;
     let content = first.body.and_then(|body| content::content_of(&body).ok());
     let mut versions = vec![Version {
         reference: subject,
@@ -270,10 +271,11 @@ pub(crate) fn signed(
     connection: &Connection,
     keys: &ReadingKeys,
     subject: MessageRef,
+    latest: Timestamp,
 ) -> Result<(v1::SignedContent, Vec<v1::SignedContent>), Error> {
     let mut opener = BodyOpener::new(keys);
     let decode = |body: &[u8]| v1::SignedContent::decode(body).map_err(|_| damaged());
-    let first = first(connection, &mut opener, subject)?.and_then(|first| first.body);
+    let first = first(connection, &mut opener, subject, latest)?.and_then(|first| first.body);
     let message = decode(&first.ok_or(Error::Unknown)?)?;
     let mut signed = Vec::new();
     for correction in corrections(connection, subject)? {
@@ -345,7 +347,11 @@ fn first(
     connection: &Connection,
     opener: &mut BodyOpener<'_>,
     subject: MessageRef,
+    latest: Timestamp,
 ) -> Result<Option<First>, StoreError> {
+    if expiry::is_over(connection, subject, latest)? {
+        return Ok(None);
+    }
     let found: Option<(String, i64, Vec<u8>)> = connection
         .prepare_cached(
             "SELECT sender_user, created_at, body FROM message

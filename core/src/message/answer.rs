@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, OptionalExtension, params};
 use wardline_org::{DeviceId, Timestamp, UserId};
 
-use super::{Direction, Proof, amend, content, rows};
+use super::{Direction, Proof, amend, content, expiry, rows};
 use crate::{
     error::Error,
     id::{ConversationId, MessageId, MessageRef},
@@ -212,11 +212,12 @@ pub struct StandingAnswer {
     row: i64,
 }
 
-/// Every answer to a message that counts, in the order in which they stand.
+/// Every answer to a message that counts, in the order in which they stand; what they say is over with it.
 pub(crate) fn all(
     connection: &Connection,
     keys: &ReadingKeys,
     subject: MessageRef,
+    latest: Timestamp,
 ) -> Result<Vec<Answer>, Error> {
     let damaged = || StoreError::Damaged { what: "answer" };
     let standing = standing(connection, subject)?;
@@ -224,6 +225,7 @@ pub(crate) fn all(
     let mut statement = connection.prepare_cached(IN_ORDER)?;
     let mut rows = statement.query(params![subject.device.as_bytes(), subject.id.as_bytes()])?;
     let mut opener = BodyOpener::new(keys);
+    let over = expiry::is_over(connection, subject, latest)?;
     let mut answers = Vec::new();
     while let Some(row) = rows.next()? {
         let user = UserId::new(row.get::<_, String>(1)?).map_err(|_| damaged())?;
@@ -233,6 +235,8 @@ pub(crate) fn all(
         let content = opener
             .open(rows::body_place(&place), &row.get::<_, Vec<u8>>(6)?)
             .ok()
+            // What was understood of a message that is over says what it said.
+            .filter(|_| !over)
             .and_then(|body| content::content_of(&body).ok());
         let version = content.as_ref().and_then(content::version_of);
         let outdated = content.is_some() && version != text;
@@ -281,7 +285,7 @@ pub(crate) fn open(
     };
     let mut statement = connection.prepare_cached(
         "SELECT sequence FROM message
-         WHERE open = 1 AND (direction = ?1) = ?2 AND coalesce(answer_by, ?3) <= ?3
+         WHERE open = 1 AND hidden_at IS NULL AND (direction = ?1) = ?2 AND coalesce(answer_by, ?3) <= ?3
            AND (answer_by IS NOT NULL OR ?4)
          ORDER BY priority DESC, answer_by IS NULL, answer_by, sequence LIMIT ?5",
     )?;
@@ -300,7 +304,8 @@ pub(crate) fn open(
 
 /// The rows of all open messages.
 pub(crate) fn every_open(connection: &Connection) -> Result<Vec<i64>, StoreError> {
-    let mut statement = connection.prepare_cached("SELECT sequence FROM message WHERE open = 1")?;
+    let mut statement = connection
+        .prepare_cached("SELECT sequence FROM message WHERE open = 1 AND hidden_at IS NULL")?;
     let rows = statement.query_map([], |row| row.get(0))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
@@ -313,7 +318,7 @@ pub(crate) fn awaited_in(
     Ok(connection
         .prepare_cached(
             "SELECT count(*) FROM message m JOIN conversation c ON c.id = m.conversation
-             WHERE m.open = 1 AND m.direction <> ?2 AND c.conversation_id = ?1",
+             WHERE m.open = 1 AND m.hidden_at IS NULL AND m.direction <> ?2 AND c.conversation_id = ?1",
         )?
         .query_row(
             params![conversation.as_bytes(), Direction::Incoming as i64],

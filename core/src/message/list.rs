@@ -50,9 +50,11 @@ pub struct NewestMessage {
     pub created_at: Timestamp,
     /// When it came here, by this device's clock.
     pub arrived_at: Timestamp,
-    /// How its text begins, up to 200 characters; `None` while locked, or when the stored text is
+    /// How its text begins, up to 200 characters; `None` while locked, or when it is over, or the stored text is
     /// damaged. Showing it is not an opening.
     pub preview: Option<String>,
+    /// When it is over at the latest; `preview` is `None` from then on.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// Some conversations, the one with the newest message first.
@@ -67,17 +69,18 @@ pub struct ConversationPage {
 }
 
 /// The page of conversations whose newest message is older than `before` (or the first page), and
-/// the unread count of all, both of one moment. Previews are there with the reading keys.
+/// the unread count of all, both of one moment. Previews are there with the reading keys, of what is not over by `latest`.
 pub(crate) fn page(
     connection: &Connection,
     us: &UserId,
     keys: Option<&ReadingKeys>,
     before: Option<Cursor>,
     size: u32,
+    latest: Timestamp,
 ) -> Result<ConversationPage, Error> {
     // A read transaction: the count and the rows are of one moment.
     let moment = connection.unchecked_transaction()?;
-    let page = look(&moment, us, keys, before, size)?;
+    let page = look(&moment, us, keys, before, size, latest)?;
     moment.commit()?;
     Ok(page)
 }
@@ -89,10 +92,11 @@ pub(crate) fn look(
     keys: Option<&ReadingKeys>,
     before: Option<Cursor>,
     size: u32,
+    latest: Timestamp,
 ) -> Result<ConversationPage, Error> {
     let mut statement = connection.prepare_cached(PAGE)?;
     let before = before.map_or(i64::MAX, |cursor| cursor.0);
-    let mut rows = statement.query(params![before, size, keys.is_some()])?;
+    let mut rows = statement.query(params![before, size, keys.is_some(), latest.as_millis()])?;
     let mut opener = keys.map(BodyOpener::new);
     let mut conversations = Vec::new();
     while let Some(row) = rows.next()? {
@@ -168,6 +172,7 @@ fn newest(row: &Row<'_>, opener: Option<&mut BodyOpener<'_>>) -> Result<NewestMe
         created_at: Timestamp::from_millis(row.get(11)?),
         arrived_at: Timestamp::from_millis(row.get(12)?),
         preview,
+        expires_at: row.get::<_, Option<i64>>(17)?.map(Timestamp::from_millis),
     })
 }
 
@@ -207,11 +212,13 @@ const PAGE: &str = "
     SELECT c.conversation_id, c.reference, c.unread,
            (SELECT max(u.priority) FROM message u
             WHERE u.conversation = c.id AND u.read_at IS NULL AND u.direction = 2 AND u.shown = 1
-              AND u.recalled_at IS NULL),
+              AND u.recalled_at IS NULL AND u.hidden_at IS NULL),
            c.draft IS NOT NULL,
            m.sequence, m.message_id, m.sender_device, m.sender_user, m.direction, m.priority,
-           m.created_at, m.arrived_at, CASE WHEN ?3 THEN m.body END,
-           a.sender_device, a.message_id, CASE WHEN ?3 THEN a.body END
+           m.created_at, m.arrived_at, CASE WHEN ?3 AND m.hidden_at IS NULL
+               AND coalesce(m.expires_at > ?4, 1) THEN m.body END,
+           a.sender_device, a.message_id, CASE WHEN ?3 AND m.hidden_at IS NULL
+               AND coalesce(m.expires_at > ?4, 1) THEN a.body END, m.expires_at
     FROM conversation c JOIN message m ON m.sequence = c.last_sequence
     LEFT JOIN message a ON a.sequence = m.amendment
     WHERE c.last_sequence > 0 AND c.last_sequence < ?1

@@ -157,7 +157,7 @@ fn loops(connection: &Connection, span: Span, us: &UserId) -> Result<Vec<Loop>, 
                 m.occurred_at, min(r.sent_at), min(r.delivered_at), min(r.read_at)
          FROM message m JOIN recipient r ON r.message = m.sequence
          WHERE m.direction = 1 AND m.shown = 1 AND m.created_at >= ?1 AND m.created_at < ?2
-           AND m.recalled_at IS NULL AND r.user_id <> ?3
+           AND (m.recalled_at IS NULL OR m.expired_at IS NOT NULL) AND r.user_id <> ?3
          GROUP BY m.sequence, r.user_id ORDER BY m.sequence",
     )?;
     let since = span.since.map_or(i64::MIN, Timestamp::as_millis);

@@ -2,14 +2,16 @@
 //!
 //! [`content`] is what one says; [`lifecycle`] is the one table of what can happen on the way to a device, and [`answer`] what people say to
 //! a message that asks for it; [`rows`] writes messages and their recipients; [`timeline`] reads them, page by page, and [`list`] the conversations they are
-//! in; [`recall`] takes messages back; [`amend`] corrects them; [`structured`] is what is typed, [`offers`] what is answered with one tap; [`receipts`] queues what this device owes to authors; [`notice`] keeps
+//! in; [`recall`] takes messages back; [`expiry`] ends them, by what [`clocks`] say; [`amend`] corrects them; [`structured`] is what is typed, [`offers`] what is answered with one tap; [`receipts`] queues what this device owes to authors; [`notice`] keeps
 //! what nobody was told of yet, and [`reminders`] says of what somebody is told again. [`filter`] is what one looks for,
 //! [`caution`] what to think of before sending, [`loop_times`] how long answers took.
 
 pub(crate) mod amend;
 pub(crate) mod answer;
 pub(crate) mod caution;
+pub(crate) mod clocks;
 pub(crate) mod content;
+pub(crate) mod expiry;
 pub(crate) mod filter;
 pub(crate) mod lifecycle;
 pub(crate) mod list;
@@ -27,6 +29,7 @@ pub(crate) mod word;
 pub use amend::{Amended, Version};
 pub use answer::{Answer, OpenItems, StandingAnswer, Verdict};
 pub use caution::Caution;
+pub use expiry::{Expired, Lifetime};
 pub use filter::Filter;
 pub use lifecycle::{DeliveryState, FailureCause};
 pub use list::{Conversation, ConversationPage, NewestMessage};
@@ -66,6 +69,7 @@ pub struct Draft {
     pub(crate) idempotency_key: Option<String>,
     pub(crate) structured: Option<Structured>,
     pub(crate) offers: Vec<String>,
+    pub(crate) lifetime: Lifetime,
 }
 
 impl Draft {
@@ -82,6 +86,7 @@ impl Draft {
             idempotency_key: None,
             structured: None,
             offers: Vec::new(),
+            lifetime: Lifetime::default(),
         }
     }
 
@@ -127,6 +132,22 @@ impl Draft {
     #[must_use]
     pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
         self.idempotency_key = Some(key.into());
+        self
+    }
+
+    /// It is over so long after it was sent: nobody is shown it any more, on any device, and it is erased. Whatever is
+    /// said here is said before [`Client::set_lifetime`](crate::Client::set_lifetime) and the policy; the policy's limit
+    /// holds.
+    #[must_use]
+    pub fn expire_after_sent(mut self, time: Duration) -> Self {
+        self.lifetime.after_sent = Some(time);
+        self
+    }
+
+    /// It is over so long after a person has opened it, on each of their devices; on this person's, after everybody has.
+    #[must_use]
+    pub fn expire_after_read(mut self, time: Duration) -> Self {
+        self.lifetime.after_read = Some(time);
         self
     }
 

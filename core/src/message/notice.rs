@@ -107,8 +107,12 @@ pub(crate) fn shown(connection: &Connection, message: MessageRef) -> Result<(), 
     Ok(())
 }
 
-/// The most urgent notices, those that came first before others of their tier.
-pub(crate) fn pending(connection: &Connection, most: u32) -> Result<Vec<Notice>, Error> {
+/// The most urgent notices, those that came first before others of their tier; none of what is over by `latest`.
+pub(crate) fn pending(
+    connection: &Connection,
+    most: u32,
+    latest: Timestamp,
+) -> Result<Vec<Notice>, Error> {
     // A read transaction: the policy and the rows are of one moment.
     let moment = connection.unchecked_transaction()?;
     let mut directory = Directory::default();
@@ -116,7 +120,7 @@ pub(crate) fn pending(connection: &Connection, most: u32) -> Result<Vec<Notice>,
     let mut notices = Vec::new();
     {
         let mut statement = moment.prepare_cached(PENDING)?;
-        let mut rows = statement.query(params![most])?;
+        let mut rows = statement.query(params![most, latest.as_millis()])?;
         while let Some(row) = rows.next()? {
             notices.push(read(row, &moment, &mut directory, rule)?);
         }
@@ -199,4 +203,5 @@ const PENDING: &str = "
     JOIN message m ON m.sequence = n.message
     JOIN conversation c ON c.id = m.conversation
     WHERE n.shown = 0 AND (n.round = 0 OR m.open = 1)
+      AND m.hidden_at IS NULL AND coalesce(m.expires_at > ?2, 1)
     ORDER BY m.priority DESC, n.message LIMIT ?1";

@@ -178,7 +178,7 @@ pub(crate) struct Offered {
 }
 
 impl Offered {
-    /// `None` when the message is not here, was taken back, does not open or offers nothing.
+    /// `None` when the message is not here, was taken back, is over, does not open or offers nothing.
     pub(crate) fn load(
         connection: &Connection,
         opener: &mut BodyOpener<'_>,
@@ -188,7 +188,7 @@ impl Offered {
             .prepare_cached(
                 "SELECT sender_user, content_hash, body FROM message
                  WHERE sender_device = ?1 AND message_id = ?2 AND shown = 1
-                   AND recalled_at IS NULL",
+                   AND recalled_at IS NULL AND hidden_at IS NULL",
             )?
             .query_row(
                 params![subject.device.as_bytes(), subject.id.as_bytes()],

@@ -166,7 +166,7 @@ pub(crate) fn settle(
             .prepare_cached("UPDATE recall SET obeyed = ?2 WHERE message = ?1")?
             .execute(params![waiting.row, verdict == Verdict::Obeyed])?;
         if verdict == Verdict::Obeyed {
-            bury(connection, &message, Some(waiting.row), now)?;
+            bury(connection, &message, Gone::Recalled(waiting.row), now)?;
         }
         decided.push(verdict);
     }
@@ -181,9 +181,14 @@ pub(crate) struct Subject {
     pub(crate) hash: Vec<u8>,
     pub(crate) direction: Direction,
     pub(crate) created_at: Timestamp,
+    /// Nothing is left of it.
     pub(crate) recalled: bool,
     /// Whether the directory stood behind its author's device when it came.
     pub(crate) proven: bool,
+    /// Because its time is over.
+    expired: bool,
+    /// Nobody is shown it, because a clock called it over.
+    pub(crate) hidden: bool,
     unread: bool,
     body: Vec<u8>,
     reference: MessageRef,
@@ -198,7 +203,8 @@ impl Subject {
         let found = connection
             .prepare_cached(
                 "SELECT sequence, conversation, sender_user, content_hash, direction, created_at,
-                        recalled_at IS NOT NULL, read_at IS NULL, body, proof
+                        recalled_at IS NOT NULL, read_at IS NULL, body, proof,
+                        expired_at IS NOT NULL, hidden_at IS NOT NULL
                  FROM message WHERE sender_device = ?1 AND message_id = ?2 AND shown = 1",
             )?
             .query_row(
@@ -214,6 +220,8 @@ impl Subject {
                             direction,
                             created_at: Timestamp::from_millis(row.get(5)?),
                             recalled: row.get(6)?,
+                            expired: row.get(10)?,
+                            hidden: row.get(11)?,
                             unread: row.get(7)?,
                             body: row.get(8)?,
                             proven: row.get::<_, i64>(9)? == Proof::Proven as i64,
@@ -229,8 +237,12 @@ impl Subject {
     }
 
     fn judge(&self, recall: &Waiting, window_ms: i64) -> Verdict {
-        if !recall.word.is_of_author(self) || self.recalled {
+        // What is over is taken back all the same: its author wants to hear that it is gone.
+        let taken_back = self.recalled && !self.expired;
+        if !recall.word.is_of_author(self) || taken_back {
             Verdict::Refused
+        } else if self.expired {
+            Verdict::Obeyed
         } else if recall.at.saturating_sub(self.created_at.as_millis()) > window_ms {
             Verdict::Kept
         } else {
@@ -239,21 +251,38 @@ impl Subject {
     }
 }
 
+/// Why nothing is left of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Gone {
+    /// It was taken back, by what stands in this row.
+    Recalled(i64),
+    /// Its time is over.
+    Expired,
+}
+
 /// Leaves a tombstone of a message, and of its corrections and answers nothing but the fact.
 pub(crate) fn bury(
     connection: &Connection,
     subject: &Subject,
-    recall: Option<i64>,
+    why: Gone,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    let (recall, expired) = match why {
+        Gone::Recalled(row) => (Some(row), None),
+        Gone::Expired => (None, Some(now.as_millis())),
+    };
     connection
         .prepare_cached(
-            "UPDATE message SET body = X'', content_key = NULL, open = 0, recalled_at = ?2, recall = ?3,
-                 amendment = NULL
+            "UPDATE message SET body = X'', content_key = NULL, open = 0, recalled_at = ?2,
+                 recall = coalesce(recall, ?3), expired_at = coalesce(expired_at, ?4), amendment = NULL
              WHERE sequence = ?1",
         )?
-        .execute(params![subject.sequence, now.as_millis(), recall])?;
-    if subject.direction == Direction::Incoming && subject.unread {
+        .execute(params![subject.sequence, now.as_millis(), recall, expired])?;
+    if subject.direction == Direction::Incoming
+        && subject.unread
+        && !subject.hidden
+        && !subject.recalled
+    {
         connection
             .prepare_cached(
                 "UPDATE conversation SET unread = unread - 1 WHERE id = ?1 AND unread > 0",
@@ -376,8 +405,10 @@ pub(crate) fn purged(
         bool,
     ) = connection
         .prepare_cached(
-            "SELECT sender_user, message_id, content_hash, direction, read_at IS NOT NULL, shown
-                 FROM message WHERE sequence = ?1",
+            // What is over has told nobody that it was taken back.
+            "SELECT sender_user, message_id, content_hash, direction, read_at IS NOT NULL,
+                    shown AND (expired_at IS NULL OR recall IS NOT NULL)
+             FROM message WHERE sequence = ?1",
         )?
         .query_row(params![sequence], |row| {
             Ok((

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use wardline_org::{DeviceId, Timestamp, UserId};
 use wardline_proto::v1;
 
-use super::{Direction, notice};
+use super::{Direction, expiry, notice};
 use crate::{
     id::{MessageId, MessageRef},
     store::StoreError,
@@ -91,17 +91,18 @@ struct Unread {
 }
 
 /// Marks an incoming message as read here, and owes its author a receipt; answers its conversation when
-/// it was unread.
+/// it was unread. The time it may be read for begins, at what the clocks show.
 pub(crate) fn mark_read(
     connection: &Connection,
     message: MessageRef,
     now: Timestamp,
+    latest: Timestamp,
 ) -> Result<Option<i64>, StoreError> {
     let found = connection
         .prepare_cached(
             "SELECT sequence, conversation, sender_user, content_hash FROM message
              WHERE sender_device = ?1 AND message_id = ?2 AND direction = ?3 AND read_at IS NULL
-               AND shown = 1 AND recalled_at IS NULL",
+               AND shown = 1 AND recalled_at IS NULL AND hidden_at IS NULL",
         )?
         .query_row(
             params![
@@ -123,6 +124,7 @@ pub(crate) fn mark_read(
         return Ok(None);
     };
     set_read(connection, unread.sequence, unread.conversation, now)?;
+    expiry::opened(connection, unread.sequence, latest)?;
     let (author, hash) = (&unread.author, &unread.content_hash);
     let kind = v1::ReceiptKind::Read;
     queue(connection, author, message.id, hash, kind, now)?;
@@ -135,13 +137,14 @@ pub(crate) fn mark_read_elsewhere(
     connection: &Connection,
     receipt: &v1::Receipt,
     now: Timestamp,
+    latest: Timestamp,
 ) -> Result<Option<(MessageRef, i64)>, StoreError> {
     // The hash tells messages apart that bear the same id.
     let found: Option<(i64, i64, Vec<u8>, Vec<u8>)> = connection
         .prepare_cached(
             "SELECT sequence, conversation, sender_device, message_id FROM message
              WHERE message_id = ?1 AND content_hash = ?2 AND direction = ?3 AND read_at IS NULL
-               AND recalled_at IS NULL",
+               AND recalled_at IS NULL AND hidden_at IS NULL",
         )?
         .query_row(
             params![
@@ -156,6 +159,7 @@ pub(crate) fn mark_read_elsewhere(
         return Ok(None);
     };
     set_read(connection, sequence, conversation, now)?;
+    expiry::opened(connection, sequence, latest)?;
     let damaged = || StoreError::Damaged { what: "message" };
     let message = MessageRef {
         device: DeviceId::from_slice(&device).map_err(|_| damaged())?,
@@ -241,7 +245,7 @@ mod tests {
     #[test]
     fn a_message_under_a_borrowed_id_is_read_for_nobody_but_its_author() {
         let (connection, [first, second], _folder) = borrowed_id();
-        mark_read(&connection, second, NOW).unwrap().unwrap();
+        mark_read(&connection, second, NOW, NOW).unwrap().unwrap();
         assert_eq!(unread(&connection), [1]);
         let author = |name: &str| owed(&connection, &UserId::new(name).unwrap()).unwrap();
         assert!(
@@ -250,9 +254,9 @@ mod tests {
         );
         let (_, receipts) = author("DR-2").unwrap();
         assert_eq!(receipts[0].content_hash, Hash::of(&[2]).as_bytes());
-        mark_read(&connection, first, NOW).unwrap().unwrap();
+        mark_read(&connection, first, NOW, NOW).unwrap().unwrap();
         assert!(unread(&connection).is_empty());
-        assert_eq!(mark_read(&connection, first, NOW).unwrap(), None);
+        assert_eq!(mark_read(&connection, first, NOW, NOW).unwrap(), None);
     }
 
     #[test]
@@ -264,7 +268,7 @@ mod tests {
             kind: v1::ReceiptKind::Read.into(),
             at_ms: NOW.as_millis(),
         };
-        let read = |hash| mark_read_elsewhere(&connection, &receipt(hash), NOW).unwrap();
+        let read = |hash| mark_read_elsewhere(&connection, &receipt(hash), NOW, NOW).unwrap();
         assert_eq!(read(Hash::of(&[3])), None);
         assert_eq!(read(Hash::of(&[2])), Some((second, 1)));
         assert_eq!(unread(&connection), [1]);

@@ -186,7 +186,7 @@ const UNANSWERED: &str = "
            coalesce(r.due_at, m.arrived_at + ?5), coalesce(r.round, 0), r.event
     FROM message m JOIN conversation c ON c.id = m.conversation
     LEFT JOIN reminder r ON r.message = m.sequence
-    WHERE m.open = 1 AND m.direction = ?1 AND m.priority = ?2 AND m.proof = ?3
+    WHERE m.open = 1 AND m.direction = ?1 AND m.priority = ?2 AND m.proof = ?3 AND m.hidden_at IS NULL
       AND NOT EXISTS (
         SELECT 1 FROM answer a
         WHERE a.subject_device = m.sender_device AND a.subject_id = m.message_id
@@ -197,7 +197,7 @@ const OWN: &str = "
     SELECT m.sequence, m.sender_device, m.message_id, m.conversation, c.conversation_id,
            m.answer_by AS answer_by, 0, NULL
     FROM message m JOIN conversation c ON c.id = m.conversation
-    WHERE m.open = 1 AND m.direction <> ?1 AND m.answer_by IS NOT NULL
+    WHERE m.open = 1 AND m.direction <> ?1 AND m.answer_by IS NOT NULL AND m.hidden_at IS NULL
       AND NOT EXISTS (SELECT 1 FROM reminder r WHERE r.message = m.sequence)";
 
 #[cfg(test)]

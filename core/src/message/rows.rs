@@ -1,11 +1,13 @@
 //! Writing messages and their recipients.
 
+use std::time::Duration;
+
 use rusqlite::{Connection, OptionalExtension, params};
 use wardline_org::{DeviceId, Hash, Timestamp, UserId};
 use wardline_proto::v1;
 
 use super::{
-    AMEND, ANSWER, Direction, Priority, Proof, RECALL, content,
+    AMEND, ANSWER, Direction, Lifetime, Priority, Proof, RECALL, content, expiry,
     lifecycle::{DeliveryState, FailureCause, Happening},
     offers, structured,
 };
@@ -53,6 +55,10 @@ pub(crate) struct Facts {
     pub(crate) reads_back: bool,
     /// The message of whose offers it claims to be one.
     pub(crate) choice_of: Option<MessageRef>,
+    /// When it is over at the latest.
+    pub(crate) expires_at: Option<Timestamp>,
+    /// How long it may be read for after somebody has opened it.
+    pub(crate) read_for: Option<Duration>,
 }
 
 impl Facts {
@@ -82,7 +88,29 @@ impl Facts {
             recipients: asks.then(|| content.recipient_devices.concat()),
             reads_back,
             choice_of: offers::choice_of(content).filter(|_| shown),
+            expires_at: None,
+            read_for: None,
         }
+        .ending(
+            content,
+            Lifetime::of(content),
+            Timestamp::from_millis(i64::MAX),
+        )
+    }
+
+    /// With a lifetime, of which what their clocks show is `latest`. Only what a person reads has one: the rest goes with
+    /// what it speaks of.
+    pub(crate) fn ending(
+        mut self,
+        content: &v1::Content,
+        lifetime: Lifetime,
+        latest: Timestamp,
+    ) -> Self {
+        if self.shown {
+            self.expires_at = expiry::end_of(content, lifetime, latest);
+            self.read_for = lifetime.after_read;
+        }
+        self
     }
 }
 
@@ -95,9 +123,9 @@ pub(crate) fn insert(
         .prepare_cached(
             "INSERT INTO message (message_id, sender_device, sender_user, conversation, direction,
                  proof, priority, created_at, arrived_at, content_hash, body, content_key, shown,
-                 occurred_at, asks, answer_by, recipients, open, reads_back, speaks)
+                 occurred_at, asks, answer_by, recipients, open, reads_back, speaks, expires_at, read_for)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-                 ?15, ?18, ?19)
+                 ?15, ?18, ?19, ?20, ?21)
              ON CONFLICT (sender_device, message_id) DO NOTHING",
         )?
         .execute(params![
@@ -120,6 +148,8 @@ pub(crate) fn insert(
             new.facts.recipients,
             new.facts.reads_back,
             new.speaks.map(|speaks| speaks as i64),
+            new.facts.expires_at.map(Timestamp::as_millis),
+            new.facts.read_for.map(expiry::millis),
         ])?;
     if inserted == 0 {
         return Ok(None);

@@ -3,15 +3,15 @@
 //! A page is found by its key (the sequence after or before which it starts), never by an offset, so
 //! that a page costs the same wherever it is. Bodies are opened with the reading keys.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use rusqlite::{Connection, OptionalExtension, params};
 use wardline_org::{DeviceId, Timestamp, UserId};
 use wardline_proto::{Message as _, v1};
 
 use super::{
-    Amended, Direction, Patient, PatientIdentifier, Priority, Proof, RecallOutcome, Recalled,
-    Structured, amend,
+    Amended, Direction, Expired, Patient, PatientIdentifier, Priority, Proof, RecallOutcome,
+    Recalled, Structured, amend,
     answer::{self, StandingAnswer},
     content,
     lifecycle::{DeliveryState, FailureCause},
@@ -84,6 +84,12 @@ pub struct Message {
     /// Of a reply with one of the texts that [`Message::in_reply_to`] offers: its place among them. The reply says
     /// exactly that text.
     pub chosen: Option<u32>,
+    /// When it is over at the latest; `None`: it stays, or nobody has opened it yet.
+    pub expires_at: Option<Timestamp>,
+    /// So long after somebody has opened it, it is over. `None` once that has begun.
+    pub expires_after_read: Option<Duration>,
+    /// When it is over; its text is not shown any more then.
+    pub expired: Option<Expired>,
 }
 
 /// An answer is wanted.
@@ -101,6 +107,24 @@ impl Message {
         MessageRef {
             device: self.sender_device,
             id: self.id,
+        }
+    }
+
+    /// The same with nothing of what was written; over, if it is when the clocks show `latest`.
+    pub(crate) fn without_words(&self, latest: Timestamp) -> Self {
+        let end = self.expires_at.filter(|end| *end <= latest);
+        Self {
+            text: String::new(),
+            content_type: String::new(),
+            supported: false,
+            patient: None,
+            in_reply_to: None,
+            structured: None,
+            amended: None,
+            offers: Vec::new(),
+            chosen: None,
+            expired: end.map(|at| Expired { at }),
+            ..self.clone()
         }
     }
 }
@@ -175,13 +199,15 @@ pub struct DeviceDelivery {
     pub recall: Option<RecallOutcome>,
 }
 
-/// The page of a conversation that ends before `before` (or with the newest message).
+/// The page of a conversation that ends before `before` (or with the newest message). Nothing is shown of what is over
+/// by `latest`.
 pub(crate) fn page(
     connection: &Connection,
     keys: &ReadingKeys,
     conversation: ConversationId,
     before: Option<Cursor>,
     size: u32,
+    latest: Timestamp,
 ) -> Result<Page, Error> {
     let mut statement = connection.prepare_cached(&format!(
         "{SHOWN} AND c.conversation_id = ?1 AND m.sequence < ?2 ORDER BY m.sequence DESC LIMIT ?3"
@@ -191,7 +217,7 @@ pub(crate) fn page(
     let mut messages = Vec::new();
     let mut opener = BodyOpener::new(keys);
     while let Some(row) = rows.next()? {
-        messages.push(read(connection, row, &mut opener)?);
+        messages.push(read(connection, row, &mut opener, latest)?);
     }
     messages.reverse();
     let full = u32::try_from(messages.len()).unwrap_or(u32::MAX) == size;
@@ -207,6 +233,7 @@ pub(crate) fn by_sequence(
     connection: &Connection,
     keys: &ReadingKeys,
     sequences: &[i64],
+    latest: Timestamp,
 ) -> Result<Vec<Message>, Error> {
     let mut statement = connection.prepare_cached(&format!("{SHOWN} AND m.sequence = ?1"))?;
     let mut opener = BodyOpener::new(keys);
@@ -214,7 +241,7 @@ pub(crate) fn by_sequence(
     for sequence in sequences {
         let mut rows = statement.query(params![sequence])?;
         if let Some(row) = rows.next()? {
-            messages.push(read(connection, row, &mut opener)?);
+            messages.push(read(connection, row, &mut opener, latest)?);
         }
     }
     Ok(messages)
@@ -225,6 +252,7 @@ pub(crate) fn by_name(
     connection: &Connection,
     keys: &ReadingKeys,
     messages: &[MessageRef],
+    latest: Timestamp,
 ) -> Result<Vec<Message>, Error> {
     let mut statement = connection.prepare_cached(
         "SELECT sequence FROM message WHERE sender_device = ?1 AND message_id = ?2",
@@ -238,7 +266,19 @@ pub(crate) fn by_name(
                 .optional()?,
         );
     }
-    by_sequence(connection, keys, &sequences)
+    by_sequence(connection, keys, &sequences, latest)
+}
+
+/// Those of some messages that are found: nobody finds what is over.
+pub(crate) fn found(
+    connection: &Connection,
+    keys: &ReadingKeys,
+    sequences: &[i64],
+    latest: Timestamp,
+) -> Result<Vec<Message>, Error> {
+    let mut messages = by_sequence(connection, keys, sequences, latest)?;
+    messages.retain(|message| message.expired.is_none());
+    Ok(messages)
 }
 
 /// How a message of ours stands with everybody it went to.
@@ -249,7 +289,8 @@ pub(crate) fn deliveries(
 ) -> Result<Vec<PersonDelivery>, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT r.user_id, r.device_id, r.state, r.cause, r.sent_at, r.delivered_at, r.read_at,
-                CASE WHEN m.recalled_at IS NOT NULL THEN coalesce(r.recall, 0) END
+                CASE WHEN m.recalled_at IS NOT NULL AND (m.expired_at IS NULL OR m.recall IS NOT NULL)
+                    THEN coalesce(r.recall, 0) END
          FROM recipient r JOIN message m ON m.sequence = r.message
          WHERE m.sender_device = ?1 AND m.message_id = ?2",
     )?;
@@ -297,15 +338,17 @@ fn read(
     connection: &Connection,
     row: &rusqlite::Row<'_>,
     opener: &mut BodyOpener<'_>,
+    latest: Timestamp,
 ) -> Result<Message, Error> {
     let damaged = || StoreError::Damaged { what: "message" };
     let id = MessageId::from_slice(&row.get::<_, Vec<u8>>(1)?).map_err(|_| damaged())?;
     let sender_device = DeviceId::from_slice(&row.get::<_, Vec<u8>>(2)?).map_err(|_| damaged())?;
     let place = rows::place_id(sender_device, id);
     let recalled = recalled(row, opener)?;
+    let expired = expired(row, latest)?;
     let body = opener.open(rows::body_place(&place), &row.get::<_, Vec<u8>>(10)?);
     let content = match body {
-        _ if recalled.is_some() => v1::Content::default(),
+        _ if recalled.is_some() || expired.is_some() => v1::Content::default(),
         Ok(body) => content::content_of(&body)?,
         Err(error) => {
             // One damaged body must not make a whole conversation unreadable.
@@ -314,7 +357,11 @@ fn read(
         }
     };
     let (mut text, supported) = content::text_of(&content);
-    let amended = amended(row, opener)?.map(|(amended, corrected)| {
+    let amended = match expired {
+        None => amended(row, opener)?,
+        Some(_) => None,
+    };
+    let amended = amended.map(|(amended, corrected)| {
         text = corrected;
         amended
     });
@@ -374,6 +421,9 @@ fn read(
         amended,
         offers,
         chosen,
+        expires_at: row.get::<_, Option<i64>>(29)?.map(Timestamp::from_millis),
+        expires_after_read: row.get::<_, Option<u64>>(30)?.map(Duration::from_millis),
+        expired,
     })
 }
 
@@ -393,6 +443,15 @@ fn in_role(row: &rusqlite::Row<'_>) -> Result<Option<InRole>, Error> {
             }),
         }),
     )
+}
+
+/// When a message was over, if it is: by what was decided, or by `latest`.
+fn expired(row: &rusqlite::Row<'_>, latest: Timestamp) -> Result<Option<Expired>, Error> {
+    let end = row.get::<_, Option<i64>>(29)?.map(Timestamp::from_millis);
+    let over: bool = row.get(31)?;
+    Ok(end
+        .filter(|end| over || *end <= latest)
+        .map(|at| Expired { at }))
 }
 
 /// The correction of a message that stands, and what the message says by it.
@@ -450,7 +509,8 @@ const SHOWN: &str = "
            1 + (SELECT count(DISTINCT version_id) FROM amendment
                 WHERE subject_device = m.sender_device AND subject_id = m.message_id
                   AND counts = 1 AND m.amendment IS NOT NULL),
-           c.reference, m.speaks
+           c.reference, m.speaks,
+           m.expires_at, m.read_for, m.hidden_at IS NOT NULL OR m.expired_at IS NOT NULL
     FROM message m JOIN conversation c ON c.id = m.conversation
     LEFT JOIN message r ON r.sequence = m.recall
     LEFT JOIN message a ON a.sequence = m.amendment WHERE m.shown = 1";

@@ -15,11 +15,12 @@ CREATE TABLE device (
     replace_keys INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
--- How far the mailbox has been read, in the relay's numbering.
+-- How far the mailbox has been read, in the relay's numbering, and what the relay's clock showed then.
 CREATE TABLE mailbox (
     singleton INTEGER PRIMARY KEY CHECK (singleton = 1),
     epoch BLOB NOT NULL,
-    sequence INTEGER NOT NULL
+    sequence INTEGER NOT NULL,
+    relay_clock INTEGER
 ) STRICT;
 
 -- What we believe: root, head, policy.
@@ -49,13 +50,16 @@ CREATE TABLE base_key (
     seen_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- What is written here is over so many milliseconds after it was sent, or opened, unless it says otherwise.
 CREATE TABLE conversation (
     id INTEGER PRIMARY KEY,
     conversation_id BLOB NOT NULL UNIQUE,
     reference BLOB NOT NULL,
     unread INTEGER NOT NULL DEFAULT 0,
     last_sequence INTEGER NOT NULL DEFAULT 0,
-    draft BLOB
+    draft BLOB,
+    expire_after_sent INTEGER,
+    expire_after_read INTEGER
 ) STRICT;
 CREATE INDEX conversation_newest ON conversation (last_sequence);
 CREATE INDEX conversation_unread ON conversation (unread) WHERE unread > 0;
@@ -66,6 +70,9 @@ CREATE INDEX conversation_unread ON conversation (unread) WHERE unread > 0;
 -- body; `recall` is the row that says why. `amendment` is the row with the text that stands, when it was corrected.
 -- `reads_back`: nobody accepts it without reading it back. `speaks`: as what its sender speaks for the role in whose
 -- conversation it is; NULL for the caller, and for what was written here.
+-- `reads_back`: nobody accepts it without reading it back. It is over at `expires_at`, and `read_for` milliseconds after
+-- somebody has opened it; `hidden_at` is when a clock called it over, and nobody is shown it since. What is over has no
+-- body either: `recalled_at` is when that went, and `expired_at` says that this is why.
 CREATE TABLE message (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,
     message_id BLOB NOT NULL,
@@ -92,14 +99,20 @@ CREATE TABLE message (
     amendment INTEGER,
     reads_back INTEGER NOT NULL DEFAULT 0,
     speaks INTEGER,
+    expires_at INTEGER,
+    read_for INTEGER,
+    hidden_at INTEGER,
+    expired_at INTEGER,
     UNIQUE (sender_device, message_id)
 ) STRICT;
 CREATE INDEX message_timeline ON message (conversation, sequence) WHERE shown = 1;
 CREATE INDEX message_open ON message (priority, answer_by, sequence) WHERE open = 1;
 CREATE INDEX message_own ON message (created_at) WHERE direction = 1 AND shown = 1;
 CREATE INDEX message_by_id ON message (message_id);
+CREATE INDEX message_ends ON message (expires_at) WHERE expires_at IS NOT NULL AND recalled_at IS NULL;
+CREATE INDEX message_hidden ON message (expires_at) WHERE hidden_at IS NOT NULL AND recalled_at IS NULL;
 CREATE INDEX message_unread ON message (conversation, priority)
-    WHERE read_at IS NULL AND direction = 2 AND shown = 1 AND recalled_at IS NULL;
+    WHERE read_at IS NULL AND direction = 2 AND shown = 1 AND recalled_at IS NULL AND hidden_at IS NULL;
 
 -- Who accepted or declined which message; `message` is the row that said so, and holds the read-back. An answer
 -- may overtake what it answers: `counts` is NULL until that is here. `read_back` says whether there is one.

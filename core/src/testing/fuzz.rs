@@ -23,7 +23,7 @@ use crate::{
         Context, Memory, Step,
         inbox::{self, Inside},
     },
-    message::list,
+    message::{clocks::Clocks, list},
     session::{
         content::{ContentKey, SIGNATURE_PURPOSE},
         identity::DeviceIdentity,
@@ -136,7 +136,7 @@ fn check(connection: &Connection, context: &Context) {
     let foreign = "SELECT count(*) FROM message WHERE sender_device <> ?1 AND sequence > 1";
     assert_eq!(count(foreign, NURSE.as_bytes()), 0, "somebody is quoted");
     let unread = "SELECT count(*) FROM message WHERE direction = 2 AND read_at IS NULL AND ?1 = ?1";
-    let page = list::look(connection, &context.identity.user_id, None, None, 10).unwrap();
+    let page = list::look(connection, &context.identity.user_id, None, None, 10, NOW).unwrap();
     assert_eq!(i64::try_from(page.unread).unwrap(), count(unread, &[]));
     let nurse = Recipient::Person("NS-1".parse().unwrap());
     for shown in &page.conversations {
@@ -190,6 +190,7 @@ impl World {
                 checkpoint_confirmed: true,
                 head_confirmed: true,
                 now: NOW,
+                clocks: Clocks::device_only(NOW),
             },
             nurse: DeviceIdentity::generate(organization(), "NS-1".parse().unwrap()),
         }

@@ -2,7 +2,7 @@
 
 use std::{pin::pin, time::Duration};
 
-use wardline_org::{DeviceId, EnvelopeId, Refusal, UserId, transport::MAX_WAIT};
+use wardline_org::{DeviceId, EnvelopeId, Refusal, Timestamp, UserId, transport::MAX_WAIT};
 use wardline_proto::v1;
 
 use super::check_active;
@@ -48,7 +48,7 @@ impl Core {
             let news = seen != 0 && directory.version() > seen;
             if !page.envelopes.is_empty() || news || last_look || poll.is_superseded() {
                 self.metrics.delivered(page.envelopes.len());
-                return Ok(encode(page, &directory));
+                return Ok(encode(page, &directory, self.clock.now()));
             }
             tokio::select! {
                 () = woken => {}
@@ -145,7 +145,7 @@ fn parse_epoch(bytes: &[u8]) -> Result<Epoch, Refusal> {
     bytes.try_into().map(Epoch).map_err(|_| malformed())
 }
 
-fn encode(page: MailboxPage, directory: &Directory) -> v1::ReceiveResponse {
+fn encode(page: MailboxPage, directory: &Directory, now: Timestamp) -> v1::ReceiveResponse {
     let envelope = |stored: StoredEnvelope| {
         let owner = directory.device(&stored.sender).map(|listed| &listed.user);
         encode_envelope(stored, owner)
@@ -158,6 +158,7 @@ fn encode(page: MailboxPage, directory: &Directory) -> v1::ReceiveResponse {
         more: page.more,
         head_version: directory.version(),
         unclaimed_one_time_keys: page.one_time_keys,
+        now_ms: now.as_millis(),
     }
 }
 

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::task::JoinSet;
 use wardline::{
-    Client, DeliveryState, Direction, Draft, Error, Event, EventCursor, Inbox, Message, MessageId,
-    OpenItems, PushRegistration, Recipient, Verdict, vault::Passphrase,
+    Client, DeliveryState, Direction, Draft, Error, Event, EventCursor, Inbox, Lifetime, Message,
+    MessageId, OpenItems, PushRegistration, Recipient, Verdict, vault::Passphrase,
 };
 use wardline_proto::v1;
 
@@ -90,6 +90,16 @@ impl Device {
                 self.client().send(draft).await?;
                 // The clock has to move on.
                 tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            Order::Brief { to, text } => {
+                let (client, to) = (self.client(), recipient(&to));
+                client.set_lifetime(to.clone(), Lifetime::default()).await?;
+                let draft = Draft::new(to, &text)
+                    .expire_after_sent(Duration::from_secs(1))
+                    .idempotency_key(&text);
+                client.send(draft).await?;
+                // The clock has to move on.
+                tokio::time::sleep(Duration::from_millis(1100)).await;
             }
             Order::Accept => {
                 let client = self.client();
@@ -209,7 +219,7 @@ impl Device {
             let own = messages
                 .iter()
                 .filter(|message| message.direction == Direction::Outgoing)
-                .filter(|message| message.recalled.is_none());
+                .filter(|message| message.recalled.is_none() && message.expired.is_none());
             for message in own {
                 seen.undelivered += undelivered(client, message.id).await?;
             }

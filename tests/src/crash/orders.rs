@@ -54,6 +54,13 @@ pub enum Order {
         /// What. It is its own idempotency key.
         text: String,
     },
+    /// Tell somebody something that is over a moment later.
+    Brief {
+        /// Whom.
+        to: To,
+        /// What. It is its own idempotency key.
+        text: String,
+    },
     /// Accept everything that waits for an answer.
     Accept,
     /// Correct everything that was said to somebody and begins like this.

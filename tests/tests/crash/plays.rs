@@ -184,6 +184,10 @@ impl Ward<'_> {
             let (to, text) = (to(DOCTOR), format!("ask-{number}"));
             orders.extend([(Order::Ask { to, text }, DONE), (Order::Sync, DONE)]);
         }
+        if point.contains("expire") || point.contains("lifetime") {
+            let (to, text) = (to(DOCTOR), format!("brief-{number}"));
+            orders.extend([(Order::Brief { to, text }, DONE), (Order::Sync, DONE)]);
+        }
         if point.contains("access") {
             orders.push((Order::ChangePassphrase, DONE));
         }

@@ -10,6 +10,7 @@ mod custody;
 mod delivery;
 mod devices;
 mod directory;
+mod expiry;
 mod failures;
 mod finding;
 mod fuzz;

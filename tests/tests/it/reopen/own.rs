@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use wardline::{Draft, Event, EventCursor, Priority, Recipient};
+use wardline::{Draft, Event, EventCursor, Lifetime, Priority, Recipient};
 use wardline_proto::v1;
 use wardline_tests::{Ward, settle, text, to};
 
@@ -37,6 +37,12 @@ pub(super) async fn conversation(table: &str) {
         .save_draft(to(&nurse), "On my w")
         .await
         .unwrap();
+    let day = Lifetime {
+        after_sent: Some(Duration::from_secs(24 * 3600)),
+        after_read: Some(Duration::from_secs(3600)),
+    };
+    let set = doctor.client.set_lifetime(to(&nurse), day);
+    set.await.unwrap();
     let before = doctor.client.conversations(None, 10).await.unwrap();
     let doctor = cold(&ward, doctor, table).await;
     doctor.unlock().await;
@@ -46,6 +52,7 @@ pub(super) async fn conversation(table: &str) {
     assert_eq!(doctor.client.unread(with).await.unwrap(), 2);
     let draft = doctor.client.draft(with).await.unwrap();
     assert_eq!(draft.as_deref(), Some("On my w"));
+    assert_eq!(doctor.client.lifetime(with).await.unwrap(), day);
 }
 
 pub(super) async fn device(table: &str) {

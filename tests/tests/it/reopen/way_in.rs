@@ -271,6 +271,8 @@ pub(super) async fn message(table: &str) {
         }],
         encounter: "enc-7".into(),
     });
+    let (day, hour) = (Duration::from_secs(24 * 3600), Duration::from_secs(3600));
+    let draft = draft.expire_after_sent(day).expire_after_read(hour);
     let sent = nurse.client.send(draft).await.unwrap();
     settle(&[&nurse, &doctor], 1).await;
     doctor
