@@ -38,6 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             "wardline.v1.AnswerBody",
             "wardline.v1.RecallBody",
             "wardline.v1.Escalation",
+            "wardline.v1.HeldKey",
             "wardline.v1.EnrollRequest",
             "wardline.v1.RegisterPushRequest",
             "wardline.v1.CancelRequest",

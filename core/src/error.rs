@@ -198,6 +198,21 @@ pub enum SendError {
         /// The longest time, in seconds.
         most: u64,
     },
+    /// An escalation has more tiers than a relay holds.
+    #[error("an escalation has at most {limit} tiers; leave some out")]
+    TooManyTiers {
+        /// How many there may be.
+        limit: u64,
+    },
+    /// A tier of an escalation is for nobody else.
+    #[error("a tier of the escalation is for nobody else; name a person or a role")]
+    EmptyTier,
+    /// The last tier of an escalation, or the time to send at, is later than a relay holds anything.
+    #[error("nothing is held longer than {limit} seconds; choose an earlier time")]
+    HeldTooLong {
+        /// How long at most, in seconds from now.
+        limit: u64,
+    },
 }
 
 impl Error {
@@ -360,6 +375,9 @@ impl SendError {
             Self::NoCustodian => "WL-SEND-NO-CUSTODIAN",
             Self::NotYourRole => "WL-SEND-NOT-YOUR-ROLE",
             Self::Lifetime { .. } => "WL-SEND-LIFETIME",
+            Self::TooManyTiers { .. } => "WL-SEND-TOO-MANY-TIERS",
+            Self::EmptyTier => "WL-SEND-EMPTY-TIER",
+            Self::HeldTooLong { .. } => "WL-SEND-HELD-TOO-LONG",
         }
     }
 }

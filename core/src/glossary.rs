@@ -107,6 +107,9 @@ fn sends() -> impl Iterator<Item = SendError> {
         SendError::NoCustodian,
         SendError::NotYourRole,
         SendError::Lifetime { least: 1, most: 9 },
+        SendError::TooManyTiers { limit },
+        SendError::EmptyTier,
+        SendError::HeldTooLong { limit },
     ]
     .into_iter()
 }

@@ -105,6 +105,7 @@ mod conversation;
 mod directory;
 mod engine;
 mod error;
+mod escalation;
 pub mod glossary;
 mod id;
 mod message;
@@ -129,6 +130,7 @@ pub use engine::event::{Delivered, Event, EventCursor, Tier};
 #[doc(hidden)]
 pub use engine::points::FAILPOINTS;
 pub use error::{Error, Recovery, SendError};
+pub use escalation::{Armed, EscalationStatus, EscalationTier, Stopped, TierStatus};
 pub use id::{ConversationId, IdError, MessageId, MessageRef};
 pub use message::{
     Amended, Answer, Asked, Caution, Choice, Conversation, ConversationPage, CriticalResult,

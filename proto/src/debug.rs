@@ -24,6 +24,7 @@ opaque!(
     CriticalResultBody,
     EnrollRequest,
     Escalation,
+    HeldKey,
     OrderBody,
     PatientContext,
     PatientIdentifier,
@@ -86,6 +87,10 @@ mod tests {
             key: bytes(),
             ..Default::default()
         };
+        let held_key = v1::HeldKey {
+            key: bytes(),
+            ..Default::default()
+        };
         let plan = v1::Escalation {
             stop_secret: bytes(),
             ..Default::default()
@@ -112,6 +117,7 @@ mod tests {
             shown(&content),
             shown(&signed),
             shown(&key),
+            shown(&held_key),
             shown(&plan),
             shown(&cancel),
             shown(&advance),

@@ -23,6 +23,7 @@ use crate::Faults;
 pub struct Ward {
     folder: TempDir,
     relay: Option<Relay>,
+    config: wardline_relay::Config,
     publisher: Publisher,
     secrets: Secrets,
     pin: Hash,
@@ -68,7 +69,7 @@ impl Ward {
         let mut config = wardline_relay::Config::new(relay_name()).serving(root);
         configure(&mut config);
         let storage = Arc::new(SqliteStorage::open(folder.path()).unwrap());
-        let relay = Relay::open(config, storage, Arc::clone(&clock))
+        let relay = Relay::open(config.clone(), storage, Arc::clone(&clock))
             .await
             .unwrap();
         let transport: Arc<dyn Transport> = Arc::new(relay.local());
@@ -76,6 +77,7 @@ impl Ward {
         let mut ward = Self {
             folder,
             relay: Some(relay),
+            config,
             publisher,
             secrets,
             pin,
@@ -153,6 +155,27 @@ impl Ward {
             folder,
             faults,
         }
+    }
+
+    /// Gives out what is held and due by now.
+    pub async fn release(&self) {
+        self.relay().release_due().await.unwrap();
+    }
+
+    /// Closes the relay and opens it again from its files. Phones find it after [`Ward::reconnect`].
+    pub async fn restart_relay(&mut self) {
+        if let Some(relay) = self.relay.take() {
+            relay.close().await;
+        }
+        let storage = Arc::new(SqliteStorage::open(self.folder.path()).unwrap());
+        let opened = Relay::open(self.config.clone(), storage, Arc::clone(&self.clock)).await;
+        self.relay = Some(opened.unwrap());
+    }
+
+    /// Opens a phone again, locked, with a line to the relay of now.
+    pub async fn reconnect(&self, phone: Phone) -> Phone {
+        let faults = Arc::new(Faults::new(Arc::new(self.relay().local())));
+        self.reopen(Phone { faults, ..phone }).await
     }
 
     /// Opens a second handle on a phone's folder, as the process does that shows notifications.

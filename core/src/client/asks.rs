@@ -12,6 +12,7 @@ use wardline_proto::v1;
 use super::Client;
 use crate::{
     engine::{
+        escalating::{self, HeldAnswer},
         expiring, inbox, outbox,
         points::{Call, Commit},
         posting, recalling, reseal, upkeep,
@@ -29,6 +30,7 @@ pub(super) enum Ask {
     Entries(v1::EntriesRequest),
     Claim(v1::ClaimKeysRequest),
     Send(v1::SendRequest),
+    Held(HeldAnswer),
     Withdraw(v1::WithdrawRequest),
     Receive(v1::ReceiveRequest),
     Acknowledge(v1::AcknowledgeRequest),
@@ -61,6 +63,7 @@ impl Ask {
             Self::Entries(_) => Call::Entries,
             Self::Claim(_) => Call::Claim,
             Self::Send(_) => Call::Send,
+            Self::Held(_) => Call::Held,
             Self::Withdraw(_) => Call::Withdraw,
             Self::Receive(_) => Call::Receive,
             Self::Acknowledge(_) => Call::Acknowledge,
@@ -81,6 +84,8 @@ impl Ask {
             Self::Entries(call) => Request::new(call),
             Self::Claim(call) => Request::new(call),
             Self::Send(call) => Request::new(call),
+            Self::Held(HeldAnswer::Cancel(call)) => Request::new(call),
+            Self::Held(HeldAnswer::Advance(call)) => Request::new(call),
             Self::Withdraw(call) => Request::new(call),
             Self::Receive(call) => Request::new(call),
             Self::Acknowledge(call) => Request::new(call),
@@ -104,13 +109,17 @@ impl Client {
         if let Some(ask) = self.entries_ask().await? {
             return Ok(Some(ask));
         }
-        let devices = self.look(|view| Ok(upkeep::devices_to_claim(view))).await?;
-        if !devices.is_empty() {
-            let device_ids = devices.iter().map(|device| device.to_vec()).collect();
-            return Ok(Some(Ask::Claim(v1::ClaimKeysRequest {
-                device_ids,
-                ..Default::default()
-            })));
+        let claim = self.look(|view| Ok(upkeep::keys_to_claim(view))).await?;
+        if let Some(claim) = claim {
+            return Ok(Some(Ask::Claim(claim)));
+        }
+        // What stops an alarm goes before everything else.
+        let held = self.look(|view| {
+            let checkpoint = ratchets::counter(view.connection)?;
+            escalating::to_answer(view, checkpoint)
+        });
+        if let Some(held) = held.await? {
+            return Ok(Some(Ask::Held(held)));
         }
         let (submissions, checkpoint) = self
             .look(|view| Ok((posting::to_post(view)?, ratchets::counter(view.connection)?)))
@@ -201,12 +210,15 @@ impl Client {
     }
 
     async fn offer_ask(&self) -> Result<Option<Ask>, Error> {
-        let known = self.inner.line().keys_at_relay;
+        let (known, drained) = {
+            let line = self.inner.line();
+            (line.keys_at_relay, line.drained)
+        };
         // Unknown since this open: what has not been confirmed is offered, and be it nothing, to learn.
         let at_relay = known.unwrap_or(u32::MAX);
         let offer = self
             .step(Commit::KeysMade, move |step| {
-                upkeep::keys_to_offer(step, at_relay)
+                upkeep::keys_to_offer(step, at_relay, drained)
             })
             .await?;
         Ok(match (offer, known) {

@@ -26,6 +26,10 @@ pub(super) struct Line {
     pub(super) head_hint: u64,
     /// Unclaimed one-time keys at the relay; unknown at first.
     pub(super) keys_at_relay: Option<u32>,
+    /// Nothing more waited in the mailbox when it was last asked.
+    pub(super) drained: bool,
+    /// The last answer that was shown with a secret was over a quota.
+    pub(super) held_over_quota: bool,
     /// The app has been told that this device is revoked.
     pub(super) revocation_told: bool,
     /// Wipe orders that were not believed, of which the app has been told.

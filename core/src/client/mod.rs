@@ -20,6 +20,7 @@ mod config;
 mod devices;
 mod ending;
 mod expiring;
+mod escalation;
 mod finding;
 mod inbox;
 mod index;

@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 
 use wardline_org::{
-    Refusal, Response,
+    Refusal, RelayCode, Response,
     transport::{CallError, RelayCall},
     trust::TrustError,
 };
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     audit::Action,
-    engine::{event::Event, inbox, outbox, points::Commit, posting, recalling, upkeep},
+    engine::{event::Event, hold_keys, inbox, outbox, points::Commit, posting, recalling, upkeep},
     error::Error,
     session::ratchets,
     store::StoreError,
@@ -64,6 +64,7 @@ impl Client {
                 }
                 answer => self.on_send(&sent, answer?).await,
             },
+            Ask::Held(asked) => self.on_held(asked, answer).await,
             Ask::Withdraw(asked) => {
                 self.on_withdraw(asked, decode::<v1::WithdrawRequest>(answer))
                     .await
@@ -210,7 +211,10 @@ impl Client {
         answer: v1::ClaimKeysResponse,
     ) -> Result<Answered, Error> {
         let peers = self
-            .look(move |view| upkeep::check_claimed(view, &asked.device_ids, &answer))
+            .look(move |view| {
+                hold_keys::claimed(view, &asked.hold_device_ids, &answer);
+                upkeep::check_claimed(view, &asked.device_ids, &answer)
+            })
             .await?;
         // Key agreement on every core, outside the transaction.
         let identity = self.inner.identity.clone();
@@ -252,6 +256,15 @@ impl Client {
         sent: v1::SendRequest,
         refusal: Refusal,
     ) -> Result<Answered, Error> {
+        let held = sent.submissions.iter().any(|one| one.deposit.is_some());
+        // Only a quota of deposits says how many there may be.
+        if held && refusal.code == RelayCode::Quota && refusal.limit.is_some() {
+            self.step(Commit::Posted, move |step| {
+                posting::too_much_held(step, &sent)
+            })
+            .await?;
+            return Ok(Answered::default());
+        }
         if !posting::blames_what_is_sent(&refusal.code) || sent.submissions.is_empty() {
             return Err(CallError::Refused(refusal).into());
         }
@@ -293,7 +306,11 @@ impl Client {
     ) -> Result<Answered, Error> {
         self.note_head(batch.head_version);
         self.hear_relay(batch.now_ms).await;
-        self.inner.line().keys_at_relay = Some(batch.unclaimed_one_time_keys);
+        {
+            let mut line = self.inner.line();
+            line.keys_at_relay = Some(batch.unclaimed_one_time_keys);
+            line.drained = batch.envelopes.is_empty();
+        }
         let newer_head = batch.head_version > asked.seen_head_version;
         if batch.envelopes.is_empty() {
             self.acknowledge_position(batch.epoch).await?;
@@ -404,13 +421,13 @@ impl Client {
         })
     }
 
-    fn note_head(&self, version: u64) {
+    pub(super) fn note_head(&self, version: u64) {
         let mut line = self.inner.line();
         line.head_hint = line.head_hint.max(version);
     }
 }
 
-fn decode<C: RelayCall>(answer: Response) -> Result<C::Answer, Error> {
+pub(super) fn decode<C: RelayCall>(answer: Response) -> Result<C::Answer, Error> {
     Ok(answer.decode::<C>()?)
 }
 

@@ -93,7 +93,7 @@ impl Client {
             // What the relay knew of a store that was opened earlier says nothing of this one.
             (None, Call::Checkpoint) => return Ok(()),
             (None, Call::Acknowledge | Call::Offer | Call::Entries) => return Ok(()),
-            (None, Call::Claim | Call::Withdraw | Call::ConfirmWipe) => return Ok(()),
+            (None, Call::Claim | Call::Held | Call::Withdraw | Call::ConfirmWipe) => return Ok(()),
         };
         self.answered(ask, answer).await?;
         Ok(())
@@ -136,13 +136,14 @@ impl FromStr for RequestId {
     }
 }
 
-const KINDS: [(Call, &str); 10] = [
+const KINDS: [(Call, &str); 11] = [
     (Call::Checkpoint, "checkpoint"),
     (Call::Head, "head"),
     (Call::Offer, "offer"),
     (Call::Entries, "entries"),
     (Call::Claim, "claim"),
     (Call::Send, "send"),
+    (Call::Held, "held"),
     (Call::Withdraw, "withdraw"),
     (Call::Receive, "receive"),
     (Call::Acknowledge, "acknowledge"),

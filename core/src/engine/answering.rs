@@ -9,7 +9,7 @@ use rusqlite::{OptionalExtension, params};
 use wardline_org::{DeviceId, Timestamp, UserId};
 use wardline_proto::{Message, v1};
 
-use super::{Step, event::Event, expiring, outbox};
+use super::{Step, escalating, event::Event, expiring, failing::Names, outbox};
 use crate::{
     audit::Action,
     conversation::{self, Recipient},
@@ -37,7 +37,7 @@ pub(crate) fn answer(
     let rules = step.memory.directory.policy(step.connection)?;
     policy::check_length(read_back, &rules)?;
     let version = amend::standing(step.connection, message)?;
-    let content = v1::Content {
+    let mut content = v1::Content {
         type_uri: ANSWER.to_owned(),
         body: v1::AnswerBody {
             verdict: wire(verdict).into(),
@@ -54,6 +54,7 @@ pub(crate) fn answer(
         subject_version: version.map(|(version, hash)| content::reference_to(version, hash)),
         ..Default::default()
     };
+    escalating::speak_where_written(step, message, &mut content)?;
     let (row, id) = outbox::write(step, &subject.recipient, content)?;
     let user = step.context.identity.user_id.clone();
     answer::note(
@@ -84,6 +85,45 @@ pub(crate) fn answer(
     Ok(id)
 }
 
+/// Says an answer of ours once more, to whoever it concerns by now.
+pub(super) fn say_again(
+    step: &mut Step<'_>,
+    recipient: &Recipient,
+    said: v1::Content,
+) -> Result<(), Error> {
+    let Some((subject, hash, verdict)) = content::answer_in(&said) else {
+        return Ok(());
+    };
+    let hash = hash.to_vec();
+    let mut again = v1::Content {
+        type_uri: said.type_uri.clone(),
+        body: said.body.clone(),
+        fallback_text: said.fallback_text.clone(),
+        priority: said.priority,
+        subject: said.subject.clone(),
+        subject_version: said.subject_version.clone(),
+        ..Default::default()
+    };
+    escalating::speak_where_written(step, subject, &mut again)?;
+    let (row, _) = outbox::write(step, recipient, again)?;
+    let user = step.context.identity.user_id.clone();
+    let read_back = content::said(&said).is_some_and(|said| !said.read_back.trim().is_empty());
+    answer::note(
+        step.connection,
+        &NewAnswer {
+            row,
+            subject,
+            subject_hash: &hash,
+            user: &user,
+            device: step.us(),
+            verdict,
+            at: step.now(),
+            read_back,
+        },
+    )?;
+    Ok(())
+}
+
 /// Takes in somebody's answer, which stands in row `row`.
 pub(super) fn apply(
     step: &mut Step<'_>,
@@ -112,8 +152,7 @@ pub(super) fn apply(
     // What is said to a message that was taken back says what it said.
     recall::bury_words_of_recalled(step.connection, subject, step.now())?;
     if counts {
-        let conversation = ConversationId::from_slice(&content.conversation_id)
-            .map_err(|_| StoreError::Damaged { what: "content" })?;
+        let conversation = Names::of(step, row)?.conversation;
         let user = user.clone();
         tell(step, subject, conversation, Counted { user, verdict })?;
     }

@@ -8,7 +8,7 @@ use wardline_org::{DeviceId, EntryKey, Hash, UserId};
 use wardline_proto::v1;
 
 use super::{
-    Step,
+    Step, escalating,
     failing::Failures,
     roles::{self, Reached},
 };
@@ -86,7 +86,10 @@ pub(super) fn of(
             }
         }
     };
-    for user in concerned(step, content)? {
+    let Some(concerned) = concerned(step, content)? else {
+        return Ok(None);
+    };
+    for user in concerned {
         if !people.contains(&user) {
             people.push(user);
         }
@@ -141,10 +144,10 @@ pub(super) fn of(
 
 /// Who is concerned by what a content says about another message, whether or not they are still, or ever were, in
 /// the conversation: everybody a message went to hears that it is taken back or corrected, and its author that it is answered or what
-/// was chosen.
-fn concerned(step: &Step<'_>, content: &v1::Content) -> Result<Vec<UserId>, Error> {
+/// was chosen. `None` when entries have to be fetched first.
+fn concerned(step: &mut Step<'_>, content: &v1::Content) -> Result<Option<Vec<UserId>>, Error> {
     let Some((subject, _)) = content::subject_of(content) else {
-        return Ok(Vec::new());
+        return Ok(Some(Vec::new()));
     };
     let author = "SELECT sender_user FROM message WHERE sender_device = ?1 AND message_id = ?2";
     let sql = match content.type_uri.as_str() {
@@ -154,7 +157,7 @@ fn concerned(step: &Step<'_>, content: &v1::Content) -> Result<Vec<UserId>, Erro
         }
         ANSWER => author,
         _ if content.choice.is_some() => author,
-        _ => return Ok(Vec::new()),
+        _ => return Ok(Some(Vec::new())),
     };
     let users: Vec<String> = step
         .connection
@@ -166,9 +169,14 @@ fn concerned(step: &Step<'_>, content: &v1::Content) -> Result<Vec<UserId>, Erro
         .collect::<Result<_, _>>()?;
     let damaged = |_| StoreError::Damaged { what: "recipient" };
     let users = users.into_iter();
-    Ok(users
+    let mut users: Vec<UserId> = users
         .map(|user| UserId::new(user).map_err(damaged))
-        .collect::<Result<_, _>>()?)
+        .collect::<Result<_, _>>()?;
+    let Some(others) = escalating::concerned(step, subject, content)? else {
+        return Ok(None);
+    };
+    users.extend(others);
+    Ok(Some(users))
 }
 
 /// The recipients' devices whose software does not know a type of content; `None` when entries have to be fetched

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
-use wardline_org::{Timestamp, UserId};
+use wardline_org::{RoleId, Timestamp, UserId};
 
 use crate::{
     id::{ConversationId, MessageId, MessageRef},
@@ -115,6 +115,42 @@ pub enum Event {
         message: MessageRef,
         /// Its conversation.
         conversation: ConversationId,
+    },
+    /// Nobody has accepted a message in time, and the next tier of its escalation was given it: on its author's
+    /// device as the relay says; on the devices of the tier they have it, and are told so besides
+    /// [`Event::MessageArrived`].
+    Escalated {
+        /// The message.
+        message: MessageRef,
+        /// Its conversation.
+        conversation: ConversationId,
+        /// Which tier, from 0.
+        tier: u32,
+    },
+    /// The relay says that a message is due for a role whose holder it was not sealed for: this person holds the role,
+    /// or is its custodian. What the message says is not here, unless the person was given it besides.
+    EscalationDue {
+        /// Who wrote it.
+        sender: UserId,
+        /// The role.
+        role: RoleId,
+    },
+    /// A message of this person's was to be escalated, and all of it or a tier is not armed: the relay took the
+    /// message and holds nothing back, or nobody of the tier has a device that can be sealed for. See
+    /// [`Client::escalation`](crate::Client::escalation).
+    EscalationNotArmed {
+        /// The message.
+        message: MessageRef,
+        /// Its conversation.
+        conversation: ConversationId,
+    },
+    /// This person's answer (or recall) is on its way, and the relay did not let it stop the escalation: others may be
+    /// given the message all the same.
+    EscalationGoesOn {
+        /// The message that was answered.
+        message: MessageRef,
+        /// Why, as a stable code, such as `WL-RELAY-HELD-PROOF`.
+        code: String,
     },
 }
 

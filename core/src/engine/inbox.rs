@@ -20,8 +20,10 @@ use super::{
     Step, amending, answering,
     attempt::{Attempts, Caution},
     control,
+    envelopes::{known_envelope, note_envelope, refuse},
+    escalating,
     event::Event,
-    expiring,
+    expiring, hold_keys,
     placing::{Place, place},
     points::Beside,
     recalling, roles,
@@ -39,6 +41,7 @@ use crate::{
     session::{
         OpenFailure,
         content::SIGNATURE_PURPOSE,
+        hold::{HeldContentKey, HeldPlace, HoldKey},
         open::{Opened, OpenedContent, OpenedKey, open},
     },
     vault::BodySealer,
@@ -288,7 +291,18 @@ fn senders(
 /// An envelope's inside, checked as far as it can be without touching tables.
 pub(crate) enum Inside {
     Content(Box<OpenedContent>),
+    /// A content that was held, by this tier.
+    Held(Box<OpenedContent>, u32),
     Control(v1::Control),
+    /// The relay's own word.
+    Notice(v1::envelope::Notice),
+}
+
+/// What one envelope was sealed with is open.
+enum Unsealed {
+    Olm(Opened),
+    Held(HeldContentKey),
+    Notice(v1::envelope::Notice),
 }
 
 /// Olm one by one, then contents and signatures on every core.
@@ -299,43 +313,65 @@ fn open_all(
 ) -> Result<Vec<Result<Inside, OpenFailure>>, Error> {
     let us = step.us();
     let mut olm = Vec::with_capacity(envelopes.len());
+    let hold: i32 = v1::Suite::HpkeHold.into();
+    let held = |envelope: &&v1::Envelope| envelope.key.as_ref().is_some_and(|k| k.suite == hold);
+    let hold_keys = match envelopes.iter().any(held) {
+        true => hold_keys::all(step)?,
+        false => Vec::new(),
+    };
     for (envelope, sender) in envelopes.iter().zip(senders) {
-        olm.push(open_olm(step, envelope, sender.as_ref())?);
+        olm.push(unseal(step, &hold_keys, envelope, sender.as_ref())?);
     }
     let mut inside: Vec<Result<Inside, OpenFailure>> = olm
         .into_par_iter()
         .zip(envelopes.par_iter())
         .map(|(opened, envelope)| match opened? {
-            Opened::Control(control) => Ok(Inside::Control(control)),
-            Opened::Key(key) => open_content(&key, envelope, us),
+            Unsealed::Olm(Opened::Control(control)) => Ok(Inside::Control(control)),
+            Unsealed::Olm(Opened::Key(key)) => open_content(&key, envelope, us),
+            Unsealed::Held(key) => {
+                let sender = DeviceId::from_slice(&envelope.sender_device);
+                let sender = sender.map_err(|_| OpenFailure::Malformed)?;
+                let content = key.content(&envelope.content, sender, us)?;
+                Ok(Inside::Held(Box::new(content), key.tier))
+            }
+            Unsealed::Notice(notice) => Ok(Inside::Notice(notice)),
         })
         .collect();
     verify_authors(&mut inside, senders);
     Ok(inside)
 }
 
-fn open_olm(
+fn unseal(
     step: &mut Step<'_>,
+    hold_keys: &[HoldKey],
     envelope: &v1::Envelope,
     sender: Option<&ProvenSender>,
-) -> Result<Result<Opened, OpenFailure>, Error> {
+) -> Result<Result<Unsealed, OpenFailure>, Error> {
     let (Some(sender), Ok(device)) = (sender, DeviceId::from_slice(&envelope.sender_device)) else {
         return Ok(Err(OpenFailure::UnknownSender));
     };
+    if let Some(notice) = &envelope.notice {
+        return Ok(Ok(Unsealed::Notice(notice.clone())));
+    }
     let Some(key) = &envelope.key else {
         return Ok(Err(OpenFailure::Malformed));
     };
     fail::fail_point!(&format!("wardline::opening::{device}"));
     let (us, now) = (step.us(), step.now());
+    if key.suite == i32::from(v1::Suite::HpkeHold) {
+        let Ok(name) = EnvelopeId::from_slice(&envelope.envelope_id) else {
+            return Ok(Err(OpenFailure::Malformed));
+        };
+        let place = HeldPlace {
+            sender: device,
+            recipient: us,
+            envelope: name,
+        };
+        return Ok(HeldContentKey::open(hold_keys, key, place).map(Unsealed::Held));
+    }
     let ratchets = &mut step.memory.ratchets;
-    Ok(open(
-        ratchets,
-        step.connection,
-        us,
-        sender.as_sender(device),
-        key,
-        now,
-    )?)
+    let sender = sender.as_sender(device);
+    Ok(open(ratchets, step.connection, us, sender, key, now)?.map(Unsealed::Olm))
 }
 
 fn open_content(
@@ -352,7 +388,9 @@ fn verify_authors(inside: &mut [Result<Inside, OpenFailure>], senders: &[Option<
     let mut places = Vec::new();
     let mut claims = Vec::new();
     for (place, (inside, sender)) in inside.iter().zip(senders).enumerate() {
-        if let (Ok(Inside::Content(opened)), Some(sender)) = (inside, sender) {
+        if let (Ok(Inside::Content(opened) | Inside::Held(opened, _)), Some(sender)) =
+            (inside, sender)
+        {
             places.push(place);
             claims.push(signer::Signed {
                 public_key: sender.ed25519,
@@ -381,12 +419,23 @@ pub(crate) fn apply(
     sender: &ProvenSender,
     inside: Inside,
 ) -> Result<(), Error> {
+    if let Inside::Notice(notice) = &inside {
+        return escalating::notice(step, envelope, sender, notice);
+    }
+    let repeated = matches!(inside, Inside::Held(..)) && known_envelope(step, envelope)?;
     note_envelope(step, envelope)?;
     match inside {
         Inside::Content(opened) => match place(step, envelope, sender, &opened)? {
-            Some(place) => keep(step, sealer, sender, &opened, place),
+            Some(place) => keep(step, sealer, sender, &opened, place, None),
             None => refuse(step, envelope, OpenFailure::BindingBroken),
         },
+        // The relay repeats itself; who was given it is told once.
+        Inside::Held(..) if repeated => Ok(()),
+        Inside::Held(opened, tier) => match place(step, envelope, sender, &opened)? {
+            Some(place) => keep(step, sealer, sender, &opened, place, Some(tier)),
+            None => refuse(step, envelope, OpenFailure::BindingBroken),
+        },
+        Inside::Notice(_) => Ok(()),
         Inside::Control(control) => {
             let device =
                 DeviceId::from_slice(&envelope.sender_device).map_err(|_| Error::Unknown)?;
@@ -401,10 +450,11 @@ fn keep(
     sender: &ProvenSender,
     opened: &OpenedContent,
     place: Place,
+    tier: Option<u32>,
 ) -> Result<(), Error> {
     let content = &opened.content;
     let message_id = opened.binding.message_id;
-    let conversation_id = opened.binding.conversation_id;
+    let conversation_id = place.conversation_id;
     let us = step.context.identity.user_id.clone();
     let reference = place.recipient.reference(&us, None);
     let row = conversation::ensure(step.connection, conversation_id, &reference)?;
@@ -451,15 +501,21 @@ fn keep(
         )?;
         step.outgoing_changed();
     }
-    let Some(message) = inserted else {
-        return Ok(());
-    };
-    step.audit(Action::MessageOpened, message_id.as_bytes())?;
-    step.conversation_changed(row);
     let reference = MessageRef {
         device: opened.sender,
         id: message_id,
     };
+    if let Some(tier) = tier {
+        escalating::note_early(step, content, tier)?;
+    }
+    let Some(message) = inserted else {
+        return tier.map_or(Ok(()), |tier| {
+            escalating::given_again(step, reference, tier)
+        });
+    };
+    step.audit(Action::MessageOpened, message_id.as_bytes())?;
+    step.conversation_changed(row);
+    escalating::note(step, message, content, tier)?;
     match content.type_uri.as_str() {
         _ if facts.shown => {}
         ANSWER => return answering::apply(step, message, &sender.user, content),
@@ -483,6 +539,9 @@ fn keep(
             tier: priority.into(),
         })?;
         notice::arrived(step.connection, message, cursor.0)?;
+        if let Some(tier) = tier {
+            escalating::tell(step, reference, conversation_id, tier)?;
+        }
     }
     // Answers may have overtaken it.
     answering::settle(step, reference, conversation_id)
@@ -509,62 +568,6 @@ fn allowed(
         priority
     } else {
         Priority::Urgent
-    })
-}
-
-/// Remembers an opened envelope, so that the relay's repetitions are known as such.
-fn note_envelope(step: &Step<'_>, envelope: &v1::Envelope) -> Result<(), Error> {
-    step.connection
-        .prepare_cached(
-            "INSERT INTO opened_envelope (sender_device, envelope_id, at) VALUES (?1, ?2, ?3)
-             ON CONFLICT DO NOTHING",
-        )?
-        .execute(params![
-            envelope.sender_device,
-            envelope.envelope_id,
-            step.now().as_millis()
-        ])?;
-    Ok(())
-}
-
-fn known_envelope(step: &Step<'_>, envelope: &v1::Envelope) -> Result<bool, Error> {
-    Ok(step
-        .connection
-        .prepare_cached(
-            "SELECT 1 FROM opened_envelope WHERE sender_device = ?1 AND envelope_id = ?2",
-        )?
-        .exists(params![envelope.sender_device, envelope.envelope_id])?)
-}
-
-/// Keeps the fact that an envelope did not open; what its sender can cure is asked for later.
-fn refuse(step: &mut Step<'_>, envelope: &v1::Envelope, failure: OpenFailure) -> Result<(), Error> {
-    tracing::warn!(
-        cause = failure.code(),
-        sequence = envelope.sequence,
-        "an envelope did not open"
-    );
-    // Ids that are not ids are not worth a row: nobody could be asked.
-    let curable = failure.healable()
-        && EnvelopeId::from_slice(&envelope.envelope_id).is_ok()
-        && DeviceId::from_slice(&envelope.sender_device).is_ok();
-    step.connection
-        .prepare_cached(
-            "INSERT INTO refused_envelope (envelope_id, sender_device, sender_user, at, cause, curable)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
-        )?
-        .execute(params![
-            envelope.envelope_id,
-            envelope.sender_device,
-            envelope.sender_user_id,
-            step.now().as_millis(),
-            failure as i64,
-            curable
-        ])?;
-    step.audit(Action::EnvelopeRefused, &envelope.envelope_id)?;
-    step.outgoing_changed();
-    step.emit(&Event::EnvelopeRefused {
-        code: failure.code().to_owned(),
-        healing: curable,
     })
 }
 

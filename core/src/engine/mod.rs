@@ -10,9 +10,10 @@
 //!   that the directory proves; [`posting`]: sealed submissions, and what the relay said of them.
 //! * [`answering`], [`amending`] and [`recalling`]: accepting, declining, correcting and taking back, here and as
 //!   others do it.
+//! * [`holding`]: what is sealed for others in case nobody answers; [`escalating`]: what comes of that, here and there.
 //! * [`inbox`]: from a batch of envelopes to messages; [`control`]: what devices tell each other.
 //! * [`upkeep`]: keys to offer, receipts to seal, envelopes to ask for again. [`keyless`]: whom to ask for
-//!   keys again, and when.
+//!   keys again, and when. [`hold_keys`]: the keys that are sealed to what may be given later.
 //! * [`roles`]: who is reached through a role, and who may speak for one.
 //! * [`reminding`]: giving notice again of what nobody has answered. [`expiring`]: ending what is over.
 //! * [`event`]: what the app is told.
@@ -26,11 +27,15 @@ pub(crate) mod attempt;
 pub(crate) mod audience;
 pub(crate) mod choosing;
 mod control;
+mod envelopes;
+pub(crate) mod escalating;
 pub(crate) mod event;
 pub(crate) mod expiring;
 mod failing;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) mod forging;
+pub(crate) mod hold_keys;
+mod holding;
 pub(crate) mod inbox;
 mod keyless;
 pub(crate) mod outbox;
@@ -51,7 +56,7 @@ use tokio::sync::broadcast;
 use wardline_org::{DeviceId, EntryKey, Timestamp};
 use wardline_sqlite::{Companion, Work};
 
-use self::keyless::Keyless;
+use self::{hold_keys::HoldKeys, keyless::Keyless};
 use crate::{
     audit::{self, Action},
     directory::Directory,
@@ -72,6 +77,8 @@ pub(crate) struct Memory {
     pub(crate) wanted_keys: BTreeSet<DeviceId>,
     /// Devices that had no key to offer.
     pub(crate) keyless: Keyless,
+    /// Hold keys of others.
+    pub(crate) hold_keys: HoldKeys,
     /// Devices whose session failed us, until a new one is there.
     pub(crate) broken_sessions: BTreeSet<DeviceId>,
     /// Devices with a new session that has not been used to ask for what failed.
@@ -113,6 +120,7 @@ impl Memory {
             wanted_entries: BTreeSet::new(),
             wanted_keys: BTreeSet::new(),
             keyless: Keyless::default(),
+            hold_keys: HoldKeys::default(),
             broken_sessions: BTreeSet::new(),
             fresh_sessions: BTreeSet::new(),
             alone: BTreeSet::new(),

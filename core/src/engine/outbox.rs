@@ -16,7 +16,7 @@ use wardline_proto::{Message, v1};
 use super::{
     Step, audience, expiring,
     failing::Failures,
-    posting, roles,
+    holding, posting, recalling, roles,
     sealing::{AtHand, Bodies, Sealed, at_hand, freeze, may_seal, message_id_of, send_off},
 };
 use crate::{
@@ -24,6 +24,7 @@ use crate::{
     conversation::{self, Recipient},
     directory::Lookup,
     error::{Error, SendError},
+    escalation,
     id::{MessageId, MessageRef},
     message::{
         Direction, Draft, FailureCause, Priority, Proof, TEXT, content,
@@ -72,6 +73,7 @@ pub(crate) fn send(step: &mut Step<'_>, draft: &Draft) -> Result<MessageId, Erro
     {
         return Err(SendError::IdempotencyKeyTooLong.into());
     }
+    holding::check(step, draft)?;
     refuse_hopeless(step, &draft.recipient)?;
     roles::refuse_hopeless(step, &draft.recipient, draft.priority)?;
     if let Some(message) = draft.reply_to {
@@ -138,6 +140,7 @@ pub(crate) fn write(
                     content.encode_to_vec(),
                     step.now().as_millis()
                 ])?;
+            holding::note_waiting(step, message, &content)?;
             if let Some(at_hand) = at_hand {
                 seal_first(step, message, content, recipient, &at_hand)?;
             }
@@ -292,9 +295,11 @@ fn identifiers_of(content: &v1::Content) -> usize {
 
 /// What a draft says.
 fn content_of(draft: &Draft) -> v1::Content {
-    // Who has no time left asks all the same; 0 says that nobody is asked.
+    // Who has no time left asks all the same; 0 says that nobody is asked. Whoever wants it escalated asks.
+    let first = draft.escalation.first().map(|tier| tier.after);
     let within = draft
         .answer_within
+        .or(first.filter(|_| draft.priority != Priority::Stat))
         .map_or(0, |time| time.as_millis().max(1));
     let said = match &draft.structured {
         None => v1::Content {
@@ -335,6 +340,7 @@ fn content_of(draft: &Draft) -> v1::Content {
         offers: draft.offers.clone(),
         // From when is written when it is addressed.
         lifetime: draft.lifetime.to_wire(Timestamp::default()),
+        escalation: escalation::plan(&draft.escalation),
         ..said
     }
 }
@@ -350,12 +356,17 @@ fn address(
     let conversation_id = recipient.conversation(&identity.organization, &identity.user_id);
     let reference = recipient.reference(&identity.user_id, None);
     let row = conversation::ensure(step.connection, conversation_id, &reference)?;
+    // What is said of a message that was escalated to us names the conversation its author wrote it in.
+    let (conversation_id, reference) = match &content.conversation {
+        Some(named) => (content.conversation_id.clone(), named.clone()),
+        None => (conversation_id.as_bytes().to_vec(), reference),
+    };
     let message_id = MessageId::generate(step.now());
     let content = v1::Content {
         version: CONTENT_VERSION,
         organization: identity.organization.to_string(),
         message_id: message_id.as_bytes().to_vec(),
-        conversation_id: conversation_id.as_bytes().to_vec(),
+        conversation_id,
         conversation: Some(reference),
         sender_user_id: identity.user_id.to_string(),
         sender_device: identity.device_id.to_vec(),
@@ -435,11 +446,11 @@ fn seal_one(step: &mut Step<'_>, message: i64) -> Result<(), Error> {
             let damaged = || StoreError::Damaged { what: "outbox" };
             let content = v1::Content::decode(content.as_slice()).map_err(|_| damaged())?;
             let us = &step.context.identity.user_id;
-            let recipient = content
-                .conversation
-                .as_ref()
-                .and_then(|reference| Recipient::parse(reference, us))
-                .ok_or_else(damaged)?;
+            let named = content.conversation.as_ref();
+            let recipient = match named.and_then(|named| Recipient::parse(named, us)) {
+                Some(recipient) => recipient,
+                None => recalling::recipient_in(step, message)?,
+            };
             match at_hand(step, &recipient, &content)? {
                 Some(at_hand) => seal_first(step, message, content, &recipient, &at_hand),
                 None => Ok(()),
@@ -550,7 +561,7 @@ fn seal_rest(
         .filter(|device| !missing.contains(device))
         .collect();
     if !ready.is_empty() {
-        posting::submit(step, message, &content, &sealed, &ready)?;
+        posting::submit(step, message, &content, &sealed, &ready, None)?;
     }
     let rules = step.memory.directory.policy(step.connection)?;
     let given_up = step.now().saturating_since(queued_at) > rules.reseal_window();

@@ -6,11 +6,12 @@
 use wardline_org::Timestamp;
 use wardline_proto::v1;
 
-use super::{Step, roles};
+use super::{Step, escalating, roles};
 use crate::{
     conversation::{Recipient, role::RoleSpeaker},
     directory::ProvenSender,
     error::Error,
+    id::ConversationId,
     message::Direction,
     session::open::OpenedContent,
 };
@@ -18,6 +19,7 @@ use crate::{
 /// Where a content belongs.
 pub(super) struct Place {
     pub(super) recipient: Recipient,
+    pub(super) conversation_id: ConversationId,
     pub(super) direction: Direction,
     pub(super) speaks: Option<RoleSpeaker>,
 }
@@ -29,7 +31,7 @@ pub(super) fn place(
     sender: &ProvenSender,
     opened: &OpenedContent,
 ) -> Result<Option<Place>, Error> {
-    let Some(mut place) = bound(step, sender, opened) else {
+    let Some(mut place) = bound(step, sender, opened)? else {
         return Ok(None);
     };
     let came = match envelope.accepted_at_ms {
@@ -46,14 +48,39 @@ pub(super) fn place(
 }
 
 /// The place of a content, as far as its binding tells.
-fn bound(step: &Step<'_>, sender: &ProvenSender, opened: &OpenedContent) -> Option<Place> {
+fn bound(
+    step: &Step<'_>,
+    sender: &ProvenSender,
+    opened: &OpenedContent,
+) -> Result<Option<Place>, Error> {
     let identity = &step.context.identity;
     let content = &opened.content;
     if content.organization != identity.organization.as_str()
         || content.sender_user_id != sender.user.as_str()
     {
-        return None;
+        return Ok(None);
     }
+    let found = match ours(step, sender, opened) {
+        Some(recipient) => Some((recipient, opened.binding.conversation_id)),
+        None => escalating::place(step, sender, opened)?,
+    };
+    let direction = if sender.user == identity.user_id {
+        Direction::OwnOtherDevice
+    } else {
+        Direction::Incoming
+    };
+    Ok(found.map(|(recipient, conversation_id)| Place {
+        recipient,
+        conversation_id,
+        direction,
+        speaks: None,
+    }))
+}
+
+/// With whom the conversation is that a content names, if it is one of ours and its author may write there.
+fn ours(step: &Step<'_>, sender: &ProvenSender, opened: &OpenedContent) -> Option<Recipient> {
+    let identity = &step.context.identity;
+    let content = &opened.content;
     let recipient = Recipient::parse(content.conversation.as_ref()?, &identity.user_id)?;
     // In a direct conversation the author is one of the two: us on another device, or the other.
     if let Recipient::Person(other) = &recipient
@@ -63,17 +90,5 @@ fn bound(step: &Step<'_>, sender: &ProvenSender, opened: &OpenedContent) -> Opti
         return None;
     }
     let expected = recipient.conversation(&identity.organization, &identity.user_id);
-    if expected != opened.binding.conversation_id {
-        return None;
-    }
-    let direction = if sender.user == identity.user_id {
-        Direction::OwnOtherDevice
-    } else {
-        Direction::Incoming
-    };
-    Some(Place {
-        recipient,
-        direction,
-        speaks: None,
-    })
+    (expected == opened.binding.conversation_id).then_some(recipient)
 }

@@ -82,6 +82,7 @@ points! {
         Entries => "wardline::call::before_entries", "wardline::call::after_entries";
         Claim => "wardline::call::before_claim", "wardline::call::after_claim";
         Send => "wardline::call::before_send", "wardline::call::after_send";
+        Held => "wardline::call::before_held", "wardline::call::after_held";
         Withdraw => "wardline::call::before_withdraw", "wardline::call::after_withdraw";
         Receive => "wardline::call::before_receive", "wardline::call::after_receive";
         Acknowledge => "wardline::call::before_acknowledge", "wardline::call::after_acknowledge";

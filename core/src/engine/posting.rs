@@ -8,12 +8,14 @@ use wardline_org::{DeviceId, EnvelopeId, Hash, Timestamp, connect::RelayCode};
 use wardline_proto::{Message, v1};
 
 use super::{
-    Step,
+    Step, escalating,
     event::Event,
     failing::{self, Failures, Names},
+    holding,
 };
 use crate::{
     error::Error,
+    escalation,
     id::{ConversationId, MessageId},
     message::{
         FailureCause, Priority,
@@ -29,9 +31,10 @@ use crate::{
 
 /// The submissions to post next, within what one request should carry.
 pub(crate) fn to_post(step: &mut Step<'_>) -> Result<Vec<v1::Submission>, Error> {
-    let mut statement = step
-        .connection
-        .prepare_cached("SELECT body FROM submission ORDER BY id LIMIT ?1")?;
+    let mut statement = step.connection.prepare_cached(
+        "SELECT body FROM submission WHERE envelope_id NOT IN (SELECT envelope_id FROM stop)
+             ORDER BY id LIMIT ?1",
+    )?;
     let mut rows = statement.query(params![MOST_SUBMISSIONS])?;
     let mut submissions = Vec::new();
     let mut size = 0;
@@ -72,6 +75,9 @@ pub(crate) fn refused(step: &mut Step<'_>, sent: &v1::SendRequest) -> Result<(),
         return Ok(());
     };
     let envelope = &spoilt.envelope_id;
+    if spoilt.deposit.is_some() {
+        return send_without_deposit(step, spoilt);
+    }
     let Some(Some(message)) = take(step, envelope)? else {
         return Ok(());
     };
@@ -81,6 +87,40 @@ pub(crate) fn refused(step: &mut Step<'_>, sent: &v1::SendRequest) -> Result<(),
         failures.device(step, device, happening, cause, step.now())?;
     }
     failures.tell(step)
+}
+
+/// The relay holds nothing more for this device. Each submission with a deposit is posted alone, so that the others
+/// are taken, and then without it: the message must not wait for what is only held in case.
+pub(crate) fn too_much_held(step: &mut Step<'_>, sent: &v1::SendRequest) -> Result<(), Error> {
+    match sent.submissions.as_slice() {
+        [one] => send_without_deposit(step, one),
+        several => {
+            let with = several.iter().filter(|one| one.deposit.is_some());
+            let ids = with.map(|one| one.envelope_id.clone());
+            step.memory.alone.extend(ids);
+            Ok(())
+        }
+    }
+}
+
+/// Posts a message without what was to be held of it, and tells its author.
+fn send_without_deposit(step: &mut Step<'_>, sent: &v1::Submission) -> Result<(), Error> {
+    let envelope = &sent.envelope_id;
+    holding::posted(step, envelope, false, step.now())?;
+    step.memory.alone.remove(envelope);
+    if sent.keys.is_empty() {
+        take(step, envelope)?;
+        return Ok(());
+    }
+    let without = v1::Submission {
+        deposit: None,
+        ..sent.clone()
+    };
+    step.connection
+        .prepare_cached("UPDATE submission SET body = ?2 WHERE envelope_id = ?1")?
+        .execute(params![envelope, without.encode_to_vec()])?;
+    step.outgoing_changed();
+    Ok(())
 }
 
 /// Takes a submission out of the queue; answers the message it carried, if it was there and carried one.
@@ -113,6 +153,7 @@ pub(crate) fn posted(step: &mut Step<'_>, answer: &v1::SendResponse) -> Result<(
             continue;
         };
         let accepted_at = Timestamp::from_millis(outcome.accepted_at_ms);
+        holding::posted(step, &outcome.envelope_id, outcome.armed, accepted_at)?;
         step.connection
             .prepare_cached("UPDATE sent_envelope SET posted_at = ?2 WHERE envelope_id = ?1")?
             .execute(params![outcome.envelope_id, step.now().as_millis()])?;
@@ -154,13 +195,14 @@ fn announce_sent(step: &mut Step<'_>, message: i64) -> Result<(), Error> {
     })
 }
 
-/// Seals the content's key for some devices and queues the submission.
+/// Seals the content's key for some devices and queues the submission, with what is held for others.
 pub(super) fn submit(
     step: &mut Step<'_>,
     message: i64,
     content: &v1::Content,
     sealed: &SealedContent,
     devices: &[DeviceId],
+    deposit: Option<v1::Deposit>,
 ) -> Result<(), Error> {
     let damaged = |_| StoreError::Damaged { what: "content" };
     let recipients = content
@@ -182,19 +224,13 @@ pub(super) fn submit(
     for device in devices {
         keys.extend(plain.seal(&mut step.memory.ratchets, step.connection, *device)?);
     }
-    if keys.is_empty() {
+    if keys.is_empty() && deposit.is_none() {
         return Ok(());
     }
-    // A routine message is shown too, only quietly: silent pushes are dropped by the dozen, and never
-    // reach an app that its user has closed. How loud an alert is, the device decides once it has opened
-    // the message; the relay learns less of it.
-    let wake = match Priority::from_wire(content.priority) {
-        // Nothing to show: a team must not be woken because somebody has taken a result.
-        _ if !Facts::of(content).shown => v1::WakeClass::Silent,
-        Priority::Routine | Priority::Urgent => v1::WakeClass::Alert,
-        Priority::Stat => v1::WakeClass::Critical,
-    };
     let envelope_id = EnvelopeId::generate(step.now())?;
+    if deposit.is_some() {
+        escalation::rows::travels_in(step.connection, message, envelope_id)?;
+    }
     step.connection
         .prepare_cached("INSERT INTO sent_envelope (envelope_id, message) VALUES (?1, ?2)")?
         .execute(params![envelope_id.as_bytes(), message])?;
@@ -205,18 +241,37 @@ pub(super) fn submit(
         note.execute(params![envelope_id.as_bytes(), key.device_id])?;
     }
     drop(note);
+    // For nobody now: the relay takes no content that nobody can open.
+    let ciphertext = match keys.is_empty() {
+        true => Vec::new(),
+        false => sealed.ciphertext.clone(),
+    };
     queue(
         step,
         envelope_id,
         Some(message),
         v1::Submission {
             envelope_id: envelope_id.to_vec(),
-            content: sealed.ciphertext.clone().into(),
+            content: ciphertext.into(),
             keys,
-            wake: wake.into(),
-            deposit: None,
+            wake: wake_of(content).into(),
+            deposit,
         },
-    )
+    )?;
+    escalating::note_stop(step, content, envelope_id, devices)
+}
+
+/// How somebody who sleeps is woken for a content.
+pub(super) fn wake_of(content: &v1::Content) -> v1::WakeClass {
+    // A routine message is shown too, only quietly: silent pushes are dropped by the dozen, and never
+    // reach an app that its user has closed. How loud an alert is, the device decides once it has opened
+    // the message; the relay learns less of it.
+    match Priority::from_wire(content.priority) {
+        // Nothing to show: a team must not be woken because somebody has taken a result.
+        _ if !Facts::of(content).shown => v1::WakeClass::Silent,
+        Priority::Routine | Priority::Urgent => v1::WakeClass::Alert,
+        Priority::Stat => v1::WakeClass::Critical,
+    }
 }
 
 /// Queues a submission for the relay: exactly these bytes are posted, however often it takes.

@@ -16,7 +16,7 @@ use crate::{
     audit::Action,
     conversation::{self, Recipient},
     error::{Error, SendError},
-    id::{ConversationId, MessageRef},
+    id::MessageRef,
     message::{
         Direction, Priority, RECALL, RecallOutcome, amend,
         content::subject_of,
@@ -160,8 +160,7 @@ pub(super) fn apply(
             at: Timestamp::from_millis(content.created_at_ms),
         },
     )?;
-    let conversation = ConversationId::from_slice(&content.conversation_id)
-        .map_err(|_| StoreError::Damaged { what: "content" })?;
+    let conversation = super::failing::Names::of(step, row)?.conversation;
     if take_back(step, subject)? {
         if subject.device == step.us() {
             // Taken back on another device of ours, which does not know everybody it went to: this one does.
@@ -195,11 +194,7 @@ fn recall_window(step: &mut Step<'_>) -> Result<i64, Error> {
 
 /// Says once more, to everybody the message went to, what another device of ours has said; answers the row of it.
 pub(super) fn pass_on(step: &mut Step<'_>, row: i64, content: &v1::Content) -> Result<i64, Error> {
-    let conversation: i64 = step
-        .connection
-        .prepare_cached("SELECT conversation FROM message WHERE sequence = ?1")?
-        .query_row(params![row], |row| row.get(0))?;
-    let recipient = recipient_of(step, conversation)?;
+    let recipient = recipient_in(step, row)?;
     let again = v1::Content {
         type_uri: content.type_uri.clone(),
         body: content.body.clone(),
@@ -308,6 +303,15 @@ pub(crate) fn withdrawn(
     let names = super::failing::Names::of(step, message)?;
     step.conversation_changed(names.row);
     Ok(())
+}
+
+/// With whom the conversation is that a row stands in.
+pub(super) fn recipient_in(step: &Step<'_>, message: i64) -> Result<Recipient, Error> {
+    let conversation: i64 = step
+        .connection
+        .prepare_cached("SELECT conversation FROM message WHERE sequence = ?1")?
+        .query_row(params![message], |row| row.get(0))?;
+    recipient_of(step, conversation)
 }
 
 pub(super) fn recipient_of(step: &Step<'_>, conversation: i64) -> Result<Recipient, Error> {

@@ -233,7 +233,7 @@ fn seal_again(step: &mut Step<'_>, wish: &Wish, opener: &mut BodyOpener<'_>) -> 
     let sealed = ContentKey::from_slice(&key)
         .and_then(|key| key.seal(&signed))
         .ok_or_else(damaged)?;
-    posting::submit(step, wish.message, &content, &sealed, &[wish.device])?;
+    posting::submit(step, wish.message, &content, &sealed, &[wish.device], None)?;
     step.connection
         .prepare_cached(
             "UPDATE recipient SET reseal_wanted_at = NULL, resealed_at = ?3

@@ -10,7 +10,7 @@ use super::{
     Step,
     audience::{self, Audience},
     failing::Failures,
-    posting,
+    holding, posting,
 };
 use crate::{
     audit::Action,
@@ -27,6 +27,13 @@ pub(super) struct AtHand {
     pub(super) audience: Audience,
     /// Devices that have no session, and had no key to start one with.
     pub(super) missing: Vec<DeviceId>,
+    /// What is to be held for others, and for whom it can be sealed.
+    held: Option<Held>,
+}
+
+struct Held {
+    asked_for: v1::Escalation,
+    tiers: Vec<Vec<holding::Eligible>>,
 }
 
 /// `None` while something has to be asked for first; it is noted for the next round.
@@ -41,6 +48,16 @@ pub(super) fn at_hand(
     let Some(audience) = audience::of(step, recipient, content)? else {
         return Ok(None);
     };
+    let held = match &content.escalation {
+        Some(plan) => {
+            let Some(tiers) = holding::at_hand(step, plan)? else {
+                return Ok(None);
+            };
+            let asked_for = plan.clone();
+            Some(Held { asked_for, tiers })
+        }
+        None => None,
+    };
     let missing = audience::without_session(step, &audience.devices)?;
     if missing
         .iter()
@@ -51,7 +68,11 @@ pub(super) fn at_hand(
         }
         return Ok(None);
     }
-    Ok(Some(AtHand { audience, missing }))
+    Ok(Some(AtHand {
+        audience,
+        missing,
+        held,
+    }))
 }
 
 /// Nothing is sealed from an old copy of the store, nor under a directory that may be outdated.
@@ -82,8 +103,16 @@ pub(super) fn freeze(
         // Written when what it speaks of waited to be sealed too; that went first.
         subject.content_hash = rows::content_hash(step.connection, subject)?;
     }
-    let us = &step.context.identity.user_id;
-    content.conversation = Some(recipient.reference(us, at_hand.audience.team_entry));
+    let identity = &step.context.identity;
+    let us = &identity.user_id;
+    let ours = recipient.conversation(&identity.organization, us);
+    // What is said of a message that was escalated to us is said where its author wrote it.
+    if content.conversation_id == ours.as_bytes() {
+        content.conversation = Some(recipient.reference(us, at_hand.audience.team_entry));
+    }
+    if let Some(held) = &at_hand.held {
+        content.escalation = holding::freeze(&held.asked_for, &held.tiers)?;
+    }
     content.head_version = head_version;
     content.head_hash = head_hash.as_bytes().to_vec();
     content.recipient_devices = at_hand
@@ -133,7 +162,13 @@ pub(super) fn send_off(
     }
     failures.tell(step)?;
     let devices = at_hand.audience.sorted();
-    posting::submit(step, message, content, &sealed.content, &devices)?;
+    let deposit = match &at_hand.held {
+        Some(Held { asked_for, tiers }) => {
+            holding::deposit(step, message, content, sealed, asked_for, tiers)?
+        }
+        None => None,
+    };
+    posting::submit(step, message, content, &sealed.content, &devices, deposit)?;
     step.audit(Action::MessageSealed, &content.message_id)
 }
 

@@ -10,7 +10,7 @@ use wardline_org::{
 };
 use wardline_proto::{Message, v1};
 
-use super::{Step, control::RECEIPTS_PURPOSE, event::Event, outbox, posting};
+use super::{Step, control::RECEIPTS_PURPOSE, event::Event, hold_keys, holding, outbox, posting};
 use crate::{
     audit::Action,
     directory::{Lookup, SenderLookup, active_devices},
@@ -21,11 +21,16 @@ use crate::{
 };
 
 /// The keys to offer next, or nothing when the relay has enough. The same keys are offered until the
-/// relay has confirmed them.
+/// relay has confirmed them. `drained` says that nothing waits in the mailbox: old keys may go.
 pub(crate) fn keys_to_offer(
     step: &mut Step<'_>,
     at_the_relay: u32,
+    drained: bool,
 ) -> Result<Option<v1::UploadKeysRequest>, Error> {
+    if drained {
+        hold_keys::forget_old(step)?;
+    }
+    let hold_key = hold_keys::to_offer(step)?;
     let identity = step.context.identity.clone();
     let rotate = fallback_is_due(step)?;
     let ratchets = &mut step.memory.ratchets;
@@ -57,7 +62,7 @@ pub(crate) fn keys_to_offer(
         .into_values()
         .next()
         .map(|key| sign(PrekeyKind::Fallback, key));
-    if one_time_keys.is_empty() && fallback_key.is_none() {
+    if one_time_keys.is_empty() && fallback_key.is_none() && hold_key.is_none() {
         return Ok(None);
     }
     let replace = step
@@ -67,7 +72,7 @@ pub(crate) fn keys_to_offer(
     Ok(Some(v1::UploadKeysRequest {
         one_time_keys,
         fallback_key,
-        hold_key: None,
+        hold_key,
         replace,
     }))
 }
@@ -82,6 +87,9 @@ pub(crate) fn keys_offered(
             .ratchets
             .account_mut(step.connection)?
             .mark_keys_as_published();
+    }
+    if let Some(key) = &offered.hold_key {
+        hold_keys::offered(step, key)?;
     }
     if offered.replace {
         step.connection
@@ -111,12 +119,21 @@ fn fallback_is_due(step: &Step<'_>) -> Result<bool, Error> {
     }))
 }
 
-/// The devices to claim keys of: only those whose person is proven under the current head.
-pub(crate) fn devices_to_claim(step: &mut Step<'_>) -> Vec<DeviceId> {
-    std::mem::take(&mut step.memory.wanted_keys)
+/// The keys to claim: only of devices whose person is proven under the current head.
+pub(crate) fn keys_to_claim(step: &mut Step<'_>) -> Option<v1::ClaimKeysRequest> {
+    let devices: Vec<Vec<u8>> = std::mem::take(&mut step.memory.wanted_keys)
         .into_iter()
         .take(MOST_CLAIMS)
-        .collect()
+        .map(|device| device.to_vec())
+        .collect();
+    let room = MOST_CLAIMS.saturating_sub(devices.len());
+    let held = step.memory.hold_keys.next_wanted(room).into_iter();
+    let claim = v1::ClaimKeysRequest {
+        device_ids: devices,
+        hold_device_ids: held.map(|device| device.to_vec()).collect(),
+    };
+    let nothing = claim.device_ids.is_empty() && claim.hold_device_ids.is_empty();
+    (!nothing).then_some(claim)
 }
 
 /// Checks claimed keys against the directory; answers the sessions to start.
@@ -442,6 +459,7 @@ pub(crate) fn checkpoint(step: &mut Step<'_>, highest: u64) -> Result<bool, Erro
         return Ok(false);
     }
     step.memory.ratchets.retire(step.connection)?;
+    hold_keys::retire(step)?;
     // What was sealed from the copy may have left before, or not: it is sealed again, and whoever has
     // it already sees by its id that it is the same.
     step.connection.execute(
@@ -450,6 +468,7 @@ pub(crate) fn checkpoint(step: &mut Step<'_>, highest: u64) -> Result<bool, Erro
               WHERE s.message IS NOT NULL)",
         params![step.now().as_millis()],
     )?;
+    holding::lost(step)?;
     step.connection.execute("DELETE FROM submission", [])?;
     // So is what these said beside messages; hearing it twice does no harm.
     let window = step

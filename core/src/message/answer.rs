@@ -151,7 +151,7 @@ pub(crate) fn count(
             let read_back = row.get(7)? || !asked.reads_back || verdict == Verdict::Declined;
             let counts = read_back
                 && asked.hash == row.get::<_, Vec<u8>>(1)?
-                && asked.conversation == row.get::<_, i64>(5)?
+                && (asked.escalates || asked.conversation == row.get::<_, i64>(5)?)
                 && row.get::<_, i64>(6)? == Proof::Proven as i64
                 && asked.recipients.chunks_exact(16).any(|one| one == device);
             connection
@@ -333,12 +333,16 @@ struct Asked {
     hash: Vec<u8>,
     recipients: Vec<u8>,
     reads_back: bool,
+    /// Others than who is in the conversation may be given it, and answer.
+    escalates: bool,
 }
 
 fn asked(connection: &Connection, subject: MessageRef) -> Result<Option<Asked>, StoreError> {
     Ok(connection
         .prepare_cached(
-            "SELECT sequence, conversation, content_hash, recipients, reads_back FROM message
+            "SELECT sequence, conversation, content_hash, recipients, reads_back,
+                    EXISTS (SELECT 1 FROM escalation e WHERE e.message = sequence)
+             FROM message
              WHERE sender_device = ?1 AND message_id = ?2 AND shown = 1",
         )?
         .query_row(
@@ -350,6 +354,7 @@ fn asked(connection: &Connection, subject: MessageRef) -> Result<Option<Asked>, 
                     hash: row.get::<_, Option<_>>(2)?.unwrap_or_default(),
                     recipients: row.get::<_, Option<_>>(3)?.unwrap_or_default(),
                     reads_back: row.get(4)?,
+                    escalates: row.get(5)?,
                 })
             },
         )

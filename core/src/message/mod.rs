@@ -44,7 +44,7 @@ use std::time::Duration;
 
 use wardline_org::Timestamp;
 
-use crate::{conversation::Recipient, id::MessageRef};
+use crate::{conversation::Recipient, escalation::EscalationTier, id::MessageRef};
 
 /// A message to be sent.
 ///
@@ -70,6 +70,7 @@ pub struct Draft {
     pub(crate) structured: Option<Structured>,
     pub(crate) offers: Vec<String>,
     pub(crate) lifetime: Lifetime,
+    pub(crate) escalation: Vec<EscalationTier>,
 }
 
 impl Draft {
@@ -87,6 +88,7 @@ impl Draft {
             structured: None,
             offers: Vec::new(),
             lifetime: Lifetime::default(),
+            escalation: Vec::new(),
         }
     }
 

@@ -85,7 +85,7 @@ impl Facts {
                 .then(|| Timestamp::from_millis(content.occurred_at_ms)),
             asks,
             answer_by: (asks && within > 0).then(|| Timestamp::from_millis(deadline)),
-            recipients: asks.then(|| content.recipient_devices.concat()),
+            recipients: asks.then(|| answerers(content)),
             reads_back,
             choice_of: offers::choice_of(content).filter(|_| shown),
             expires_at: None,
@@ -112,6 +112,14 @@ impl Facts {
         }
         self
     }
+}
+
+/// Everybody whose answer to a content counts: those it was sealed for, now or for later.
+fn answerers(content: &v1::Content) -> Vec<u8> {
+    let tiers = content.escalation.iter().flat_map(|plan| &plan.tiers);
+    let mut devices = content.recipient_devices.concat();
+    devices.extend(tiers.flat_map(|tier| tier.devices.concat()));
+    devices
 }
 
 /// Writes a message once; `None` when this device has it already.

@@ -3,13 +3,15 @@
 //! **Sealing.** A content is encrypted once ([`content`]); its key, and everything the key is bound
 //! to, is sealed to every recipient device by Olm ([`seal`]). **Opening** goes the other way and
 //! believes nothing it has not checked ([`open`]). Ratchets live in [`ratchets`], one cache on the
-//! writer's thread that never runs ahead of the disk; this device's own keys in [`identity`].
+//! writer's thread that never runs ahead of the disk; this device's own keys in [`identity`]. What is given to a
+//! device later is sealed to its [`hold`] key.
 //!
 //! vodozemac stays inside this room: its types are in no public API and in no table layout (rule 8).
 //!
 //! Not its concern: who the recipients are, what a content means, when anything is sent.
 
 pub(crate) mod content;
+pub(crate) mod hold;
 pub(crate) mod identity;
 pub(crate) mod open;
 pub(crate) mod padding;

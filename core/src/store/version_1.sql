@@ -15,6 +15,16 @@ CREATE TABLE device (
     replace_keys INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
+-- The keys that others seal to what this device may be given later. `offered`: the relay hands it out; `replaced_at`:
+-- since then it hands out a newer one.
+CREATE TABLE hold_key (
+    public BLOB PRIMARY KEY,
+    private BLOB NOT NULL,
+    made_at INTEGER NOT NULL,
+    offered INTEGER NOT NULL DEFAULT 0,
+    replaced_at INTEGER
+) STRICT, WITHOUT ROWID;
+
 -- How far the mailbox has been read, in the relay's numbering, and what the relay's clock showed then.
 CREATE TABLE mailbox (
     singleton INTEGER PRIMARY KEY CHECK (singleton = 1),
@@ -137,6 +147,58 @@ CREATE TABLE choice (
     subject_id BLOB NOT NULL
 ) STRICT;
 CREATE INDEX choice_subject ON choice (subject_device, subject_id);
+-- What the relay holds back of a message. `plan` is what its author has signed, with the secret that stops it;
+-- `conversation_id` and `reference` are the conversation as the author named it; `given` is the tier by which this
+-- device was given the message. The rest is for the author's own device: `armed` 0 until the relay has said (1 yes, 2
+-- no), `left_out` counts tiers that could be sealed for nobody, `envelope_id` is what takes it to the relay.
+CREATE TABLE escalation (
+    message INTEGER PRIMARY KEY REFERENCES message (sequence) ON DELETE CASCADE,
+    sender_device BLOB NOT NULL,
+    deposit_id BLOB,
+    plan BLOB NOT NULL,
+    conversation_id BLOB NOT NULL,
+    reference BLOB NOT NULL,
+    given INTEGER,
+    armed INTEGER NOT NULL,
+    left_out INTEGER NOT NULL DEFAULT 0,
+    envelope_id BLOB,
+    armed_at INTEGER,
+    stopped_at INTEGER,
+    stopped_by BLOB,
+    UNIQUE (sender_device, deposit_id)
+) STRICT;
+CREATE INDEX escalation_envelope ON escalation (envelope_id) WHERE envelope_id IS NOT NULL;
+
+-- The tiers of a message of this device's, and what the relay says has come of them.
+CREATE TABLE escalation_tier (
+    message INTEGER NOT NULL REFERENCES escalation (message) ON DELETE CASCADE,
+    tier INTEGER NOT NULL,
+    envelope_id BLOB NOT NULL,
+    released_at INTEGER,
+    advanced INTEGER NOT NULL DEFAULT 0,
+    early INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (message, tier)
+) STRICT, WITHOUT ROWID;
+
+-- For whom they are sealed. `given`: the relay says that it is in this mailbox.
+CREATE TABLE escalation_device (
+    message INTEGER NOT NULL,
+    tier INTEGER NOT NULL,
+    device_id BLOB NOT NULL,
+    user_id TEXT NOT NULL,
+    given INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (message, tier, device_id),
+    FOREIGN KEY (message, tier) REFERENCES escalation_tier (message, tier) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+-- Submissions that stop what is held, or advance it when `tier` says which: they are not posted by themselves.
+CREATE TABLE stop (
+    envelope_id BLOB PRIMARY KEY REFERENCES submission (envelope_id) ON DELETE CASCADE,
+    sender_device BLOB NOT NULL,
+    deposit_id BLOB NOT NULL,
+    secret BLOB NOT NULL,
+    tier INTEGER
+) STRICT, WITHOUT ROWID;
 
 -- Who takes back which message; `message` is the row that says so. A recall may overtake its message: `obeyed` is
 -- NULL until that is here, 0 when it is kept.

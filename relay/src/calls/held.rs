@@ -209,7 +209,7 @@ impl Core {
             _ if done && tier.is_none() => self.wake(org, held.sender, WakeClass::Silent),
             _ => {}
         }
-        Ok((encode(outcome), done))
+        Ok((encode(outcome, false), done))
     }
 }
 

@@ -41,6 +41,8 @@ impl Core {
             .collect::<Result<Vec<_>, _>>()?;
         let mut names = HashSet::new();
         let mut due = Vec::new();
+        // What is sent again has its deposit too: it is the same submission to the byte.
+        let armed: Vec<bool> = submissions.iter().map(|s| s.deposit.is_some()).collect();
         for submission in &submissions {
             let tiers = submission.deposit.iter().flat_map(|d| &d.tiers);
             let held = tiers.clone().map(|tier| tier.envelope);
@@ -86,7 +88,11 @@ impl Core {
             self.tell(org, &session.directory, sender, outcome, recipients, class);
         }
         Ok(v1::SendResponse {
-            outcomes: outcomes.into_iter().map(encode).collect(),
+            outcomes: outcomes
+                .into_iter()
+                .zip(armed)
+                .map(|(outcome, armed)| encode(outcome, armed))
+                .collect(),
             head_version: session.org.directory().version(),
         })
     }
@@ -264,7 +270,7 @@ impl Digest {
     }
 }
 
-pub(super) fn encode(outcome: SendOutcome) -> v1::SubmissionOutcome {
+pub(super) fn encode(outcome: SendOutcome, armed: bool) -> v1::SubmissionOutcome {
     v1::SubmissionOutcome {
         envelope_id: outcome.envelope.to_vec(),
         refused: outcome
@@ -276,6 +282,7 @@ pub(super) fn encode(outcome: SendOutcome) -> v1::SubmissionOutcome {
             })
             .collect(),
         accepted_at_ms: outcome.accepted_at.as_millis(),
+        armed,
     }
 }
 

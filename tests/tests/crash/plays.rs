@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use wardline::{Draft, OpenItems, Recipient};
+use wardline::{Draft, EscalationTier, OpenItems, Recipient};
 use wardline_tests::{
     Phone,
     crash::orders::{Order, To},
@@ -280,8 +280,11 @@ impl Ward<'_> {
     async fn doctor_says(&self, person: &str, text: &str) {
         let client = &self.doctor.client;
         client.sync_once().await.unwrap();
-        let person = Recipient::Person(person.parse().unwrap());
-        let draft = Draft::new(person, text)
+        let user: wardline_org::UserId = person.parse().unwrap();
+        // Held for the same person once more: accepting it stops that.
+        let tier = EscalationTier::after(Duration::from_secs(3600)).person(user.clone());
+        let draft = Draft::new(Recipient::Person(user), text)
+            .escalate(tier)
             .answer_within(Duration::from_secs(3600))
             .idempotency_key(text);
         client.send(draft).await.unwrap();

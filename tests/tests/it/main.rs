@@ -11,6 +11,7 @@ mod delivery;
 mod devices;
 mod directory;
 mod expiry;
+mod escalations;
 mod failures;
 mod finding;
 mod fuzz;

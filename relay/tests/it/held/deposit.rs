@@ -12,7 +12,9 @@ async fn message_sent_again_is_held_once_and_other_bytes_are_a_conflict() {
     let message = scene.raise(vec![tier(MINUTE, &[&scene.cara])]).await;
     scene.world.restart().await;
     let again = scene.world.send(&scene.ada, message.clone()).await;
-    assert_eq!(again.unwrap().accepted_at_ms, scene.world.now().as_millis());
+    let again = again.unwrap();
+    assert_eq!(again.accepted_at_ms, scene.world.now().as_millis());
+    assert!(again.armed, "its sender may have missed the first answer");
     for change in [
         |m: &mut v1::Submission| m.deposit = None,
         |m: &mut v1::Submission| tiers(m)[0].wait_ms += 1,

@@ -3,6 +3,7 @@
 //! Each case writes its table, closes the device, opens it again from its files, and lets what reads
 //! that table do its work. A table of the schema without a case is a failure.
 
+mod held;
 mod own;
 mod said;
 mod way_in;
@@ -40,7 +41,11 @@ mod cases {
         own::device: a_stranger_reaches_the_same_identity_through_keys_offered_before;
         own::entry: who_is_proven_absent_stays_so_without_the_network;
         way_out::envelope_device: an_envelope_is_sealed_again_for_the_device_it_was_for;
+        held::escalation: what_is_escalated_is_as_it_was_and_is_stopped;
+        held::escalation_device: for_whom_it_is_held_is_as_it_was;
+        held::escalation_tier: what_became_of_tiers_is_as_it_was;
         own::event: unconfirmed_events_come_again_and_confirmed_ones_do_not;
+        held::hold_key: what_was_sealed_to_a_hold_key_opens_later;
         way_out::idempotency: an_idempotency_key_is_remembered;
         way_in::mailbox: the_mailbox_is_read_from_where_it_was_left;
         way_in::message: messages_are_as_they_were;
@@ -55,6 +60,7 @@ mod cases {
         way_in::reminder: reminders_go_on_in_step;
         way_out::sent_envelope: a_message_is_sealed_again_for_who_asks;
         way_out::session: sealed_at_once_and_opened_at_once;
+        held::stop: an_answer_that_waits_still_stops_it;
         way_out::submission: what_was_sealed_is_posted_as_it_was;
         own::trust: an_older_directory_is_still_refused;
         way_out::withdrawal: what_was_taken_back_is_withdrawn_from_the_relay;

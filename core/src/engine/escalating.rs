@@ -1,0 +1,574 @@
+//! What comes of an escalation: whoever is given a message by it keeps it like any other, the author hears from the
+//! relay how it goes, and an answer stops it or brings the next tier.
+//!
+//! What the relay says (a tier was released, is due, will not be released) is its word. It is held against what the
+//! author's device has sealed and against the answers it knows; what does not agree is audited and shown as doubtful.
+//! A release before its time is kept all the same: a decline brings one, of which only the author is told, and a
+//! device with a slow clock must not throw an alarm away.
+//!
+//! Not its concern: sealing what is held ([`super::holding`]), and who may answer (`message::answer`).
+
+use rusqlite::{OptionalExtension, params};
+use wardline_org::{DeviceId, EnvelopeId, Hash, RoleId, Timestamp, UserId, connect::RelayCode};
+use wardline_proto::{
+    Message, v1,
+    v1::{conversation_ref::Kind, envelope::Notice},
+};
+
+use super::{Step, answering, event::Event, failing::Names, holding, posting, recalling};
+use crate::{
+    audit::Action,
+    conversation::Recipient,
+    directory::ProvenSender,
+    error::Error,
+    escalation::{
+        self,
+        rows::{self, Kept, New, State},
+    },
+    id::{ConversationId, MessageId, MessageRef},
+    message::{
+        AMEND, ANSWER, Direction, RECALL, Verdict, content, lifecycle::Happening, rows as messages,
+    },
+    session::open::OpenedContent,
+    store::StoreError,
+};
+
+// What arrives ------------------------------------------------------------------------------------------
+
+/// Where a content belongs that is not of a conversation of ours: one that was escalated to us is in our conversation
+/// with its author, and so is what the author says of it later; what others answer to it stands beside it.
+pub(super) fn place(
+    step: &Step<'_>,
+    sender: &ProvenSender,
+    opened: &OpenedContent,
+) -> Result<Option<(Recipient, ConversationId)>, Error> {
+    let identity = &step.context.identity;
+    let content = &opened.content;
+    let subject = content::subject_of(content).map(|(subject, _)| subject);
+    if let Some(subject) = subject.filter(|_| content.type_uri == ANSWER)
+        && let Some(kept) = rows::of(step.connection, subject)?
+        && kept.conversation_id == opened.binding.conversation_id.as_bytes()
+    {
+        let names = Names::of(step, kept.message)?;
+        let recipient = recalling::recipient_of(step, names.row)?;
+        return Ok(Some((recipient, names.conversation)));
+    }
+    let Some(Kind::Direct(pair)) = content.conversation.as_ref().and_then(|c| c.kind.as_ref())
+    else {
+        return Ok(None);
+    };
+    let pair = (
+        UserId::new(pair.first_user_id.clone()),
+        UserId::new(pair.second_user_id.clone()),
+    );
+    let (Ok(first), Ok(second)) = pair else {
+        return Ok(None);
+    };
+    let named = ConversationId::direct(&identity.organization, &first, &second);
+    let of_sender = first == sender.user || second == sender.user;
+    let ours = first == identity.user_id || second == identity.user_id;
+    let concerns_us = tier_for(content, step.us()).is_some()
+        || matches!(content.type_uri.as_str(), ANSWER | RECALL | AMEND);
+    if named != opened.binding.conversation_id || !of_sender || ours || !concerns_us {
+        return Ok(None);
+    }
+    let recipient = Recipient::Person(sender.user.clone());
+    let conversation = recipient.conversation(&identity.organization, &identity.user_id);
+    Ok(Some((recipient, conversation)))
+}
+
+/// The first tier of a content that is sealed for a device.
+fn tier_for(content: &v1::Content, device: DeviceId) -> Option<usize> {
+    let plan = content.escalation.as_ref()?;
+    let names = |tier: &v1::EscalationTier| tier.devices.iter().any(|one| one == device.as_bytes());
+    plan.tiers.iter().position(names)
+}
+
+/// Keeps what a message that came says of its escalation, and by which tier it came.
+pub(super) fn note(
+    step: &Step<'_>,
+    message: i64,
+    content: &v1::Content,
+    given: Option<u32>,
+) -> Result<(), Error> {
+    let Some(plan) = &content.escalation else {
+        return Ok(());
+    };
+    let new = New {
+        message,
+        content,
+        plan,
+        left_out: 0,
+        armed: State::Armed,
+        given,
+    };
+    Ok(rows::keep(step.connection, &new)?)
+}
+
+/// Tells that a message has come by a tier, here or to somebody else.
+pub(super) fn tell(
+    step: &mut Step<'_>,
+    message: MessageRef,
+    conversation: ConversationId,
+    tier: u32,
+) -> Result<(), Error> {
+    step.audit(Action::Escalated, message.id.as_bytes())?;
+    step.emit(&Event::Escalated {
+        message,
+        conversation,
+        tier,
+    })
+}
+
+/// A message that was here already was given to this device by a tier.
+pub(super) fn given_again(
+    step: &mut Step<'_>,
+    message: MessageRef,
+    tier: u32,
+) -> Result<(), Error> {
+    let Some(kept) = rows::of(step.connection, message)? else {
+        return Ok(());
+    };
+    rows::given(step.connection, kept.message, tier)?;
+    let waits: bool = step
+        .connection
+        .prepare_cached(
+            "SELECT recalled_at IS NULL AND direction = ?2 FROM message WHERE sequence = ?1",
+        )?
+        .query_row(params![kept.message, Direction::Incoming as i64], |row| {
+            row.get(0)
+        })?;
+    if waits {
+        let names = Names::of(step, kept.message)?;
+        step.conversation_changed(names.row);
+        tell(step, message, names.conversation, tier)?;
+    }
+    Ok(())
+}
+
+/// Whether a message is released before the time that its author has signed, by this device's clock.
+pub(super) fn note_early(step: &Step<'_>, content: &v1::Content, tier: u32) -> Result<(), Error> {
+    let Some(plan) = &content.escalation else {
+        return Ok(());
+    };
+    let written = Timestamp::from_millis(content.created_at_ms);
+    let place = usize::try_from(tier).unwrap_or(usize::MAX);
+    let due = escalation::due(plan, written).get(place).copied();
+    if due.is_some_and(|due| step.now() < due) {
+        step.audit(Action::EscalationDoubtful, &content.message_id)?;
+    }
+    Ok(())
+}
+
+// What the relay says ------------------------------------------------------------------------------------
+
+/// Takes in what the relay says of a deposit. It comes under names that envelopes have too.
+pub(super) fn notice(
+    step: &mut Step<'_>,
+    envelope: &v1::Envelope,
+    sender: &ProvenSender,
+    notice: &Notice,
+) -> Result<(), Error> {
+    let own = envelope.sender_device == step.us().as_bytes();
+    match notice {
+        Notice::Due(due) => is_due(step, envelope, sender, due),
+        Notice::Released(released) if own => is_released(step, envelope, released),
+        Notice::Stopped(stopped) if own => is_stopped(step, stopped),
+        Notice::Released(_) | Notice::Stopped(_) => Ok(()),
+    }
+}
+
+fn is_due(
+    step: &mut Step<'_>,
+    envelope: &v1::Envelope,
+    sender: &ProvenSender,
+    due: &v1::Due,
+) -> Result<(), Error> {
+    let Ok(role) = RoleId::new(due.role_id.clone()) else {
+        return Ok(());
+    };
+    let name = Hash::tagged("due", &[&envelope.envelope_id, role.as_str().as_bytes()]);
+    let fresh = step
+        .connection
+        .prepare_cached(
+            "INSERT INTO opened_envelope (sender_device, envelope_id, at) VALUES (?1, ?2, ?3)
+             ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![
+            envelope.sender_device,
+            name.as_bytes(),
+            step.now().as_millis()
+        ])?;
+    if fresh == 0 {
+        return Ok(());
+    }
+    step.emit(&Event::EscalationDue {
+        sender: sender.user.clone(),
+        role,
+    })
+}
+
+fn is_released(
+    step: &mut Step<'_>,
+    envelope: &v1::Envelope,
+    released: &v1::Released,
+) -> Result<(), Error> {
+    let us = step.us();
+    let Some(kept) = rows::by_deposit(step.connection, us, &released.deposit_id)? else {
+        return Ok(());
+    };
+    let at = Timestamp::from_millis(released.at_ms);
+    let due = rows::next_due(step.connection, &kept, released.tier)?;
+    let early = due.is_some_and(|due| at < due) && !somebody_declined(step, kept.message)?;
+    if !rows::released(step.connection, kept.message, released, early)? {
+        return Ok(());
+    }
+    let names = Names::of(step, kept.message)?;
+    if early {
+        step.audit(Action::EscalationDoubtful, names.message.as_bytes())?;
+    }
+    let reached = released.device_ids.iter();
+    for device in reached.filter_map(|device| DeviceId::from_slice(device).ok()) {
+        match rows::given_to(step.connection, kept.message, released.tier, device)? {
+            Some(user) => reaches(step, kept.message, envelope, device, &user, at)?,
+            None => step.audit(Action::EscalationDoubtful, names.message.as_bytes())?,
+        }
+    }
+    step.conversation_changed(names.row);
+    let message = MessageRef {
+        device: us,
+        id: names.message,
+    };
+    tell(step, message, names.conversation, released.tier)
+}
+
+/// Whoever was given it is a recipient from now on: hears of a recall and of corrections, and signs receipts.
+fn reaches(
+    step: &Step<'_>,
+    message: i64,
+    envelope: &v1::Envelope,
+    device: DeviceId,
+    user: &UserId,
+    at: Timestamp,
+) -> Result<(), Error> {
+    if EnvelopeId::from_slice(&envelope.envelope_id).is_err() {
+        return Ok(());
+    }
+    step.connection
+        .prepare_cached(
+            "INSERT INTO sent_envelope (envelope_id, message, posted_at) VALUES (?1, ?2, ?3)
+             ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![envelope.envelope_id, message, at.as_millis()])?;
+    step.connection
+        .prepare_cached(
+            "INSERT INTO envelope_device (envelope_id, device_id) VALUES (?1, ?2)
+             ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![envelope.envelope_id, device.as_bytes()])?;
+    let known = step
+        .connection
+        .prepare_cached("SELECT 1 FROM recipient WHERE message = ?1 AND device_id = ?2")?
+        .exists(params![message, device.as_bytes()])?;
+    if !known {
+        messages::add_recipient(step.connection, message, device, user)?;
+    }
+    messages::advance(
+        step.connection,
+        message,
+        device,
+        Happening::Posted,
+        None,
+        at,
+    )?;
+    Ok(())
+}
+
+fn somebody_declined(step: &Step<'_>, message: i64) -> Result<bool, Error> {
+    Ok(step
+        .connection
+        .prepare_cached(
+            "SELECT 1 FROM answer a JOIN message m
+                 ON m.sender_device = a.subject_device AND m.message_id = a.subject_id
+             WHERE m.sequence = ?1 AND a.verdict = ?2",
+        )?
+        .exists(params![message, Verdict::Declined as i64])?)
+}
+
+fn is_stopped(step: &mut Step<'_>, stopped: &v1::Stopped) -> Result<(), Error> {
+    let Some(kept) = rows::by_deposit(step.connection, step.us(), &stopped.deposit_id)? else {
+        return Ok(());
+    };
+    let at = Timestamp::from_millis(stopped.at_ms);
+    let known_device = DeviceId::from_slice(&stopped.by_device).is_ok();
+    if known_device && rows::stopped(step.connection, kept.message, &stopped.by_device, at)? {
+        let names = Names::of(step, kept.message)?;
+        step.audit(Action::EscalationStopped, names.message.as_bytes())?;
+        step.conversation_changed(names.row);
+    }
+    Ok(())
+}
+
+// What is answered ---------------------------------------------------------------------------------------
+
+/// Lets what is said of a message be said in the conversation that its author wrote it in.
+pub(super) fn speak_where_written(
+    step: &Step<'_>,
+    message: MessageRef,
+    content: &mut v1::Content,
+) -> Result<(), Error> {
+    let Some(kept) = rows::of(step.connection, message)? else {
+        return Ok(());
+    };
+    let names = Names::of(step, kept.message)?;
+    if names.conversation.as_bytes().as_slice() != kept.conversation_id {
+        let damaged = |_| StoreError::Damaged { what: "escalation" };
+        let reference = v1::ConversationRef::decode(kept.reference.as_slice()).map_err(damaged)?;
+        content.conversation = Some(reference);
+        content.conversation_id = kept.conversation_id;
+    }
+    Ok(())
+}
+
+/// Who else is concerned by what is said of a message that is escalated: by a recall everybody who may be given it,
+/// by an answer whoever was given it and who it was written to first; `None` when entries have to be fetched first.
+pub(super) fn concerned(
+    step: &mut Step<'_>,
+    subject: MessageRef,
+    content: &v1::Content,
+) -> Result<Option<Vec<UserId>>, Error> {
+    match content.type_uri.as_str() {
+        RECALL => return Ok(Some(rows::everybody(step.connection, subject)?)),
+        ANSWER => {}
+        _ => return Ok(Some(Vec::new())),
+    }
+    let Some(kept) = rows::of(step.connection, subject)? else {
+        return Ok(Some(Vec::new()));
+    };
+    let now = step.now();
+    let mut people = Vec::new();
+    let mut complete = true;
+    for tier in given_tiers(step, &kept, now)? {
+        match holding::people_of(step, &tier, now, now + std::time::Duration::from_millis(1))? {
+            Some(of_tier) => people.extend(of_tier),
+            None => complete = false,
+        }
+    }
+    let reference = v1::ConversationRef::decode(kept.reference.as_slice()).ok();
+    if let Some(Kind::Direct(pair)) = reference.and_then(|reference| reference.kind) {
+        let pair = [pair.first_user_id, pair.second_user_id].into_iter();
+        people.extend(pair.filter_map(|user| UserId::new(user).ok()));
+    }
+    Ok(complete.then_some(people))
+}
+
+/// The tiers that were released, as far as this device knows: up to the one it was given, and those whose time has
+/// come.
+fn given_tiers(
+    step: &Step<'_>,
+    kept: &Kept,
+    at: Timestamp,
+) -> Result<Vec<v1::EscalationTier>, Error> {
+    let written: i64 = step
+        .connection
+        .prepare_cached("SELECT created_at FROM message WHERE sequence = ?1")?
+        .query_row(params![kept.message], |row| row.get(0))?;
+    let due = escalation::due(&kept.plan, Timestamp::from_millis(written));
+    let by_time = due.iter().filter(|due| **due <= at).count();
+    let given = kept.given.map_or(0, |tier| tier.saturating_add(1));
+    let most = by_time.max(usize::try_from(given).unwrap_or(usize::MAX));
+    Ok(kept.plan.tiers.iter().take(most).cloned().collect())
+}
+
+/// Lets a submission that answers a message, or takes it back, stop what is held of it, or bring its next tier: it is
+/// shown to the relay with the secret, instead of being posted by itself.
+pub(super) fn note_stop(
+    step: &Step<'_>,
+    content: &v1::Content,
+    envelope: EnvelopeId,
+    devices: &[DeviceId],
+) -> Result<(), Error> {
+    let Some((subject, _)) = content::subject_of(content) else {
+        return Ok(());
+    };
+    let answer = content::answer_in(content).map(|(_, _, verdict)| verdict);
+    let stops = answer == Some(Verdict::Accepted) || content.type_uri == RECALL;
+    if !stops && answer.is_none() {
+        return Ok(());
+    }
+    let Some(kept) = rows::of(step.connection, subject)? else {
+        return Ok(());
+    };
+    let next = kept.given.map_or(0, |tier| tier.saturating_add(1));
+    let has_next = usize::try_from(next).is_ok_and(|next| next < kept.plan.tiers.len());
+    let reaches_author = kept.sender == step.us() || devices.contains(&kept.sender);
+    if kept.plan.deposit_id.is_empty() || !reaches_author || !(stops || has_next) {
+        return Ok(());
+    }
+    step.connection
+        .prepare_cached(
+            "INSERT INTO stop (envelope_id, sender_device, deposit_id, secret, tier)
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![
+            envelope.as_bytes(),
+            kept.sender.as_bytes(),
+            kept.plan.deposit_id,
+            kept.plan.stop_secret,
+            (!stops).then_some(next),
+        ])?;
+    Ok(())
+}
+
+/// An answer to be shown with the secret of what it stops.
+#[derive(Clone)]
+pub(crate) enum HeldAnswer {
+    /// Nothing further is released.
+    Cancel(v1::CancelRequest),
+    /// The next tier is.
+    Advance(v1::AdvanceRequest),
+}
+
+impl std::fmt::Debug for HeldAnswer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HeldAnswer").finish_non_exhaustive()
+    }
+}
+
+/// The next one. One for a deposit that waits to be posted itself comes after that.
+pub(crate) fn to_answer(step: &Step<'_>, checkpoint: u64) -> Result<Option<HeldAnswer>, Error> {
+    let found = step
+        .connection
+        .prepare_cached(
+            "SELECT s.body, t.sender_device, t.deposit_id, t.secret, t.tier
+             FROM stop t JOIN submission s USING (envelope_id)
+             WHERE NOT EXISTS (
+                 SELECT 1 FROM escalation e JOIN submission w ON w.envelope_id = e.envelope_id
+                 WHERE e.sender_device = t.sender_device AND e.deposit_id = t.deposit_id)
+             ORDER BY s.id LIMIT 1",
+        )?
+        .query_row([], |row| {
+            Ok((
+                row.get::<_, Vec<u8>>(0)?,
+                row.get(1)?,
+                row.get(2)?,
+                row.get(3)?,
+                row.get::<_, Option<u32>>(4)?,
+            ))
+        })
+        .optional()?;
+    let Some((body, sender_device, deposit_id, stop_secret, tier)) = found else {
+        return Ok(None);
+    };
+    let damaged = |_| StoreError::Damaged { what: "submission" };
+    let acknowledgement = Some(v1::Submission::decode(body.as_slice()).map_err(damaged)?);
+    Ok(Some(match tier {
+        None => HeldAnswer::Cancel(v1::CancelRequest {
+            deposit_id,
+            sender_device,
+            stop_secret,
+            acknowledgement,
+            checkpoint,
+        }),
+        Some(tier) => HeldAnswer::Advance(v1::AdvanceRequest {
+            deposit_id,
+            sender_device,
+            stop_secret,
+            tier,
+            acknowledgement,
+            checkpoint,
+        }),
+    }))
+}
+
+/// The relay took an answer, and with it what it does to what is held.
+pub(crate) fn answered(
+    step: &mut Step<'_>,
+    outcome: v1::SubmissionOutcome,
+    done: bool,
+) -> Result<(), Error> {
+    if let Some(message) = answered_message(step, &outcome.envelope_id)? {
+        if done {
+            step.audit(Action::EscalationStopped, message.id.as_bytes())?;
+        }
+        say_again(step, message, &outcome.envelope_id)?;
+    }
+    let answer = v1::SendResponse {
+        outcomes: vec![outcome],
+        ..Default::default()
+    };
+    posting::posted(step, &answer)
+}
+
+/// An answer that was given while there was no line may come after a tier was released: whoever was given the
+/// message meanwhile hears of it too. Only while somebody reads: what was said lies under the reading key.
+fn say_again(step: &mut Step<'_>, subject: MessageRef, envelope: &[u8]) -> Result<(), Error> {
+    let (Some(keys), Some(kept)) = (
+        step.context.reading.clone(),
+        rows::of(step.connection, subject)?,
+    ) else {
+        return Ok(());
+    };
+    let (row, id, said_at, body): (i64, Vec<u8>, i64, Vec<u8>) = step
+        .connection
+        .prepare_cached(
+            "SELECT m.sequence, m.message_id, m.created_at, m.body FROM submission s
+             JOIN message m ON m.sequence = s.message WHERE s.envelope_id = ?1",
+        )?
+        .query_row(params![envelope], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })?;
+    let then = given_tiers(step, &kept, Timestamp::from_millis(said_at))?;
+    if given_tiers(step, &kept, step.now())?.len() <= then.len() {
+        return Ok(());
+    }
+    let id = MessageId::from_slice(&id).map_err(|_| StoreError::Damaged { what: "message" })?;
+    let place = messages::place_id(step.us(), id);
+    let body = keys.open_body(messages::body_place(&place), &body)?;
+    let said = content::content_of(&body)?;
+    if said.type_uri != ANSWER {
+        return Ok(());
+    }
+    let recipient = recalling::recipient_in(step, row)?;
+    answering::say_again(step, &recipient, said)
+}
+
+/// The relay takes an answer only by itself, if at all: it is posted like any other, and who gave it is told that the
+/// alarm goes on.
+pub(crate) fn goes_on(step: &mut Step<'_>, envelope: &[u8], code: &RelayCode) -> Result<(), Error> {
+    let message = answered_message(step, envelope)?;
+    step.connection
+        .prepare_cached("DELETE FROM stop WHERE envelope_id = ?1")?
+        .execute(params![envelope])?;
+    step.outgoing_changed();
+    let Some(message) = message else {
+        return Ok(());
+    };
+    step.audit(Action::EscalationDoubtful, message.id.as_bytes())?;
+    step.emit(&Event::EscalationGoesOn {
+        message,
+        code: code.as_str().to_owned(),
+    })
+}
+
+/// What an answer that waits here speaks of.
+fn answered_message(step: &Step<'_>, envelope: &[u8]) -> Result<Option<MessageRef>, Error> {
+    let found: Option<(Vec<u8>, Vec<u8>)> = step
+        .connection
+        .prepare_cached(
+            "SELECT m.sender_device, m.message_id FROM stop t
+             JOIN escalation e ON e.sender_device = t.sender_device AND e.deposit_id = t.deposit_id
+             JOIN message m ON m.sequence = e.message WHERE t.envelope_id = ?1",
+        )?
+        .query_row(params![envelope], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let damaged = || StoreError::Damaged { what: "escalation" };
+    found
+        .map(|(device, id)| {
+            Ok(MessageRef {
+                device: DeviceId::from_slice(&device).map_err(|_| damaged())?,
+                id: MessageId::from_slice(&id).map_err(|_| damaged())?,
+            })
+        })
+        .transpose()
+}
