@@ -2,7 +2,8 @@
 
 use std::{env, error::Error, fs, path::PathBuf};
 
-const FILES: [&str; 5] = [
+const FILES: [&str; 6] = [
+    "wardline/v1/availability.proto",
     "wardline/v1/content.proto",
     "wardline/v1/directory.proto",
     "wardline/v1/proof.proto",

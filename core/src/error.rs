@@ -6,6 +6,7 @@
 //! developers and logs, and never hold a name, a text or a secret.
 
 use wardline_org::{
+    availability::AvailabilityError,
     connect::RelayCode,
     transport::{CallError, TransportError},
     trust::{EntriesError, TrustError},
@@ -44,6 +45,9 @@ pub enum Error {
     /// The relay showed an entry that is not believed.
     #[error(transparent)]
     Entries(#[from] EntriesError),
+    /// What a person says of their availability was not taken; nothing was changed.
+    #[error(transparent)]
+    Reach(#[from] ReachError),
     /// A message proves nothing to an outsider.
     #[error(transparent)]
     Proof(#[from] wardline_org::proof::ProofError),
@@ -215,6 +219,50 @@ pub enum SendError {
     },
 }
 
+/// Why it was not taken what a person says of whether they can be reached. Nothing was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReachError {
+    /// A time in it has passed, or is more than 31 days away.
+    #[error("a time has passed or is more than 31 days away; choose another")]
+    Time,
+    /// A person stands in for themselves.
+    #[error("nobody stands in for themselves; choose somebody else")]
+    OwnDelegate,
+    /// The directory proves that there is nobody of this id with a device, or that they have left.
+    #[error("the directory has no such person with a device; choose somebody else")]
+    NoSuchDelegate,
+    /// Who would stand in is away, by their own word.
+    #[error("who would stand in is away; choose somebody else")]
+    DelegateAway,
+    /// For whoever would stand in this person stands in.
+    #[error("this person stands in for that one already; choose somebody else")]
+    DelegationLoop,
+}
+
+impl ReachError {
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Time => "WL-REACH-TIME",
+            Self::OwnDelegate => "WL-REACH-OWN-DELEGATE",
+            Self::NoSuchDelegate => "WL-REACH-NO-SUCH-DELEGATE",
+            Self::DelegateAway => "WL-REACH-DELEGATE-AWAY",
+            Self::DelegationLoop => "WL-REACH-LOOP",
+        }
+    }
+}
+
+impl From<AvailabilityError> for ReachError {
+    fn from(error: AvailabilityError) -> Self {
+        match error {
+            AvailabilityError::OwnDelegate => Self::OwnDelegate,
+            // What this device signs is well formed and its own.
+            _ => Self::Time,
+        }
+    }
+}
+
 impl Error {
     /// The stable code, for example `WL-SEND-TOO-LONG`.
     pub fn code(&self) -> String {
@@ -242,6 +290,7 @@ impl Error {
             Self::Directory(_) => "WL-DIRECTORY-REFUSED",
             Self::Entries(EntriesError::HeadMoved { .. }) => "WL-DIRECTORY-HEAD-MOVED",
             Self::Entries(_) => "WL-DIRECTORY-BAD-PROOF",
+            Self::Reach(error) => error.code(),
             Self::Proof(_) => "WL-PROOF-REFUSED",
             Self::Locked => "WL-LOCKED",
             Self::Wiped => "WL-WIPED",
@@ -282,6 +331,8 @@ impl Error {
                 | SendError::NoCustodian
                 | SendError::NotYourRole,
             ) => Recovery::ChooseAnotherRecipient,
+            Self::Reach(ReachError::Time) => Recovery::ChangeTheMessage,
+            Self::Reach(_) => Recovery::ChooseAnotherRecipient,
             Self::Send(_) => Recovery::ChangeTheMessage,
             Self::Locked => Recovery::Unlock,
             Self::NotEnrolled => Recovery::Enroll,

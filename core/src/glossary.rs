@@ -15,7 +15,7 @@ use wardline_sqlite::Error as SqliteError;
 
 use crate::{
     client::NOT_BELIEVED,
-    error::{Error, SendError},
+    error::{Error, ReachError, SendError},
     session::OpenFailure,
     store::{StoreError, search::SearchError},
     vault::{BodyError, KeyStoreError, VaultError},
@@ -42,6 +42,14 @@ pub fn errors() -> Vec<Error> {
         Error::Proof(wardline_org::proof::ProofError::NoSuchDevice),
     ];
     errors.extend(sends().map(Error::from));
+    let reach = [
+        ReachError::Time,
+        ReachError::OwnDelegate,
+        ReachError::NoSuchDelegate,
+        ReachError::DelegateAway,
+        ReachError::DelegationLoop,
+    ];
+    errors.extend(reach.map(Error::from));
     errors.extend(vaults().map(Error::from));
     errors.extend(KEY_STORES.map(|error| VaultError::from(error).into()));
     errors.extend([BodyError::NotHere, BodyError::UnknownForm { form: 9 }].map(Error::from));

@@ -93,6 +93,7 @@
 //! |---|---|
 //! | enroll, open, lock, send, read | [`Client`] |
 //! | be woken by a push service | [`Client::register_push`] |
+//! | say whether one can be reached, and ask it of others | [`Client::set_availability`], [`Client::reachability`] |
 //! | show notifications from a second process | [`Inbox`] |
 //! | know what went wrong | [`Error`], and its stable codes; [`glossary`] lists them |
 //! | keep keys at rest on a platform | [`vault`] |
@@ -125,12 +126,13 @@ pub use conversation::{
     Recipient,
     role::{InRole, RoleHolder, RoleSpeaker, RoleStatus},
 };
+pub use directory::Reachability;
 pub use engine::event::{Delivered, Event, EventCursor, Tier};
 #[cfg(feature = "failpoints")]
 #[doc(hidden)]
 pub use engine::points::FAILPOINTS;
-pub use error::{Error, Recovery, SendError};
 pub use escalation::{Armed, EscalationStatus, EscalationTier, Stopped, TierStatus};
+pub use error::{Error, ReachError, Recovery, SendError};
 pub use id::{ConversationId, IdError, MessageId, MessageRef};
 pub use message::{
     Amended, Answer, Asked, Caution, Choice, Conversation, ConversationPage, CriticalResult,
@@ -141,6 +143,7 @@ pub use message::{
     Version,
 };
 pub use store::StoreError;
+pub use wardline_org::availability::{Availability, Away};
 pub use wardline_org::proof::{MessageProof, ProofError, ProvenCorrection, ProvenMessage};
 pub use wardline_org::push::{PushError, PushRegistration};
 #[doc(hidden)]

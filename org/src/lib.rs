@@ -88,6 +88,7 @@
 //! | name things, tell the time, hash, sign | [`id`], [`time`], [`hash`], [`signer`] |
 //! | call a relay | [`transport`], [`call`], [`connect`], [`http`] |
 //! | be woken by a relay | [`push`] |
+//! | say whether one can be reached | [`availability`] |
 //! | believe a directory | [`trust`], on [`note`], [`root`], [`head`], [`policy`], [`tree`], [`log`] |
 //! | read what it says | [`entry`], [`person`], [`team`], [`credential`], [`prekey`] |
 //! | keep one, as a relay does | [`directory`] |
@@ -125,6 +126,7 @@
 
 #[cfg(feature = "authority")]
 pub mod authority;
+pub mod availability;
 pub mod call;
 pub mod connect;
 pub mod credential;

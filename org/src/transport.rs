@@ -228,6 +228,8 @@ relay_calls! {
     "Cancel": CancelRequest -> CancelResponse;
     "Advance": AdvanceRequest -> AdvanceResponse;
     "RegisterPush": RegisterPushRequest -> RegisterPushResponse;
+    "SetAvailability": SetAvailabilityRequest -> SetAvailabilityResponse;
+    "Reachability": ReachabilityRequest -> ReachabilityResponse;
 }
 
 /// What every path of the service starts with.

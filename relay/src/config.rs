@@ -89,6 +89,8 @@ pub struct Limits {
     pub claims: usize,
     /// Entries of one `Entries`. Default: 1,000.
     pub entries: usize,
+    /// People of one `Reachability`. Default: 1,000.
+    pub people: usize,
     /// One-time keys that may wait for one device. Default: 500.
     pub one_time_keys: u32,
     /// How much one mailbox holds. What does not fit is refused for that device alone, as
@@ -115,6 +117,7 @@ impl Default for Limits {
             deposits: 1_000,
             claims: 10_000,
             entries: 1_000,
+            people: 1_000,
             one_time_keys: 500,
             mailbox: MailboxLimits {
                 envelopes: 10_000,
@@ -128,7 +131,7 @@ impl Default for Limits {
 }
 
 /// How much may be asked in a time, in *units*: a call costs one, or one for each submission and each held tier it carries,
-/// one more for every 64 KiB of its body, and one more for every 50 devices it names. What is above is refused with `WL-RELAY-QUOTA` and the
+/// one more for every 64 KiB of its body, and one more for every 50 devices or people it names. What is above is refused with `WL-RELAY-QUOTA` and the
 /// time after which it would be served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quotas {

@@ -71,6 +71,7 @@ mod organization;
 mod polls;
 pub mod push;
 mod quota;
+mod reach;
 mod relay;
 mod replay;
 mod roots;

@@ -34,6 +34,7 @@ methods! {
     Send, Receive, Acknowledge, Withdraw, Checkpoint,
     Cancel, Advance,
     RegisterPush,
+    SetAvailability, Reachability,
 }
 
 impl Method {

@@ -9,12 +9,16 @@ use tokio::sync::{self, Mutex, watch};
 use wardline_org::{
     DeviceId, OrgId, Refusal, RelayCode, SignedCredential, Timestamp, root::SignedRoot,
 };
-use wardline_proto::{Message, v1};
+use wardline_proto::{
+    Message,
+    v1::{self, WakeClass},
+};
 
 use crate::{
     directory::Directory,
     error::OpenError,
     polls::Polls,
+    reach::Reach,
     replay::SeenCalls,
     roots::Roots,
     storage::{OrgKey, Storage, StorageError},
@@ -34,6 +38,7 @@ pub(crate) struct Organization {
     wipes: RwLock<HashMap<DeviceId, Vec<String>>>,
     /// Held while one is stored: the newest counts.
     pub(crate) ordering: Mutex<()>,
+    pub(crate) reach: Reach,
 }
 
 /// A device that no head has answered yet.
@@ -74,6 +79,7 @@ impl Organization {
             publishing: sync::RwLock::new(()),
             wipes: RwLock::new(wipes),
             ordering: Mutex::new(()),
+            reach: Reach::load(storage, key).await?,
             id,
             key,
         })
@@ -94,6 +100,24 @@ impl Organization {
         self.directory.send_replace(Arc::new(next));
         self.pending_mut()
             .retain(|device, _| !settled.contains(device));
+    }
+
+    /// How loudly a device is woken for what `sender` wrote. Whoever does not want to be disturbed is woken silently,
+    /// unless it is critical.
+    pub(crate) fn class_for(
+        &self,
+        directory: &Directory,
+        sender: &DeviceId,
+        device: &DeviceId,
+        class: WakeClass,
+        now: Timestamp,
+    ) -> WakeClass {
+        let class = directory.class_for(sender, device, class);
+        if class == WakeClass::Alert && self.reach.is_undisturbed(directory, device, now) {
+            WakeClass::Silent
+        } else {
+            class
+        }
     }
 
     /// Refuses a device that is to erase itself, showing the newest order; it is answered nothing else.

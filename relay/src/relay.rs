@@ -310,10 +310,11 @@ impl Core {
             return Err(Refusal::new(RelayCode::Replay));
         }
         // The call's own write goes first into the queue, the mark right behind it: one commit for both.
-        let (answer, remembered) = tokio::join!(
+        let (answer, remembered, ()) = tokio::join!(
             biased;
             self.dispatch(call, &session, terms),
             self.storage.remember_call(session.org.key, session.mark),
+            self.note_seen(&session),
         );
         match remembered {
             Ok(true) => answer,

@@ -47,6 +47,7 @@ pub(crate) async fn sweep(core: &Arc<Core>) -> Result<(), StorageError> {
     }
     for org in core.organizations.values() {
         org.seen.forget(now);
+        org.reach.forget(now);
         org.drop_pending(cutoffs.enrollments);
     }
     core.meter.shrink();

@@ -48,6 +48,7 @@ pub(crate) enum Action {
     MessageHidden = 83,
     MessageExpired = 84,
     MessageShownAgain = 85,
+    AvailabilitySet = 100,
 }
 
 /// Appends a record inside the caller's transaction.

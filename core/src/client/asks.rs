@@ -15,7 +15,7 @@ use crate::{
         escalating::{self, HeldAnswer},
         expiring, inbox, outbox,
         points::{Call, Commit},
-        posting, recalling, reseal, upkeep,
+        posting, reaching, recalling, reseal, upkeep,
     },
     error::Error,
     session::ratchets,
@@ -34,6 +34,7 @@ pub(super) enum Ask {
     Withdraw(v1::WithdrawRequest),
     Receive(v1::ReceiveRequest),
     Acknowledge(v1::AcknowledgeRequest),
+    SetAvailability(v1::SetAvailabilityRequest),
 }
 
 /// What an answer changed.
@@ -67,6 +68,7 @@ impl Ask {
             Self::Withdraw(_) => Call::Withdraw,
             Self::Receive(_) => Call::Receive,
             Self::Acknowledge(_) => Call::Acknowledge,
+            Self::SetAvailability(_) => Call::SetAvailability,
         }
     }
 
@@ -89,6 +91,7 @@ impl Ask {
             Self::Withdraw(call) => Request::new(call),
             Self::Receive(call) => Request::new(call),
             Self::Acknowledge(call) => Request::new(call),
+            Self::SetAvailability(call) => Request::new(call),
         }
     }
 }
@@ -104,6 +107,9 @@ impl Client {
         }
         if let Some(ask) = self.offer_ask().await? {
             return Ok(Some(ask));
+        }
+        if let Some(call) = self.look(reaching::to_tell).await? {
+            return Ok(Some(Ask::SetAvailability(call)));
         }
         self.seal().await?;
         if let Some(ask) = self.entries_ask().await? {
@@ -182,6 +188,7 @@ impl Client {
             reseal::ask(step)?;
             reseal::answer(step)?;
             upkeep::seal_receipts(step)?;
+            reaching::tell_own_devices(step)?;
             upkeep::seal_controls(step)?;
             outbox::seal_waiting(step)
         })

@@ -10,11 +10,12 @@
 use std::{pin::pin, time::Duration};
 
 use tokio::{runtime::Handle, time::Sleep};
-use wardline_org::{DeviceId, UserId, connect::RelayCode, transport::CallError};
+use wardline_org::{DeviceId, UserId};
 
 use super::{
     Client,
     config::{Config, Limits},
+    line,
 };
 use crate::{
     engine::points::Commit,
@@ -87,7 +88,8 @@ impl Inbox {
     /// by then is kept and answered. A notice is answered again, by the next call in whatever process, until
     /// [`Inbox::shown`] names it, a person reads the message on any device, or the app confirms the event that
     /// announced it. One of a stat message comes once more with every round of reminders
-    /// ([`Client::remind`]), until somebody accepts it or this person answers.
+    /// ([`Client::remind`]), until somebody accepts it or this person answers. While the person does not want to be
+    /// disturbed ([`Client::set_availability`]) only those of stat messages are answered; the others come afterwards.
     ///
     /// # Errors
     /// `WL-RELAY-REVOKED` when the organization has revoked this device; those of the store;
@@ -102,7 +104,7 @@ impl Inbox {
         };
         let (complete, failure) = match ended {
             Some(Ok(_)) => (true, None),
-            Some(Err(error)) if is_of_the_line(&error) => (false, Some(error)),
+            Some(Err(error)) if line::is_at_fault(&error) => (false, Some(error)),
             Some(Err(error)) => return Err(error),
             None => (false, None),
         };
@@ -113,8 +115,9 @@ impl Inbox {
         self.client.remind().await?;
         let latest = self.client.latest();
         let store = &self.client.inner.store;
+        let (us, now) = (self.user().clone(), self.client.inner.clock.now());
         let notices =
-            store.read(move |connection| notice::pending(connection, MOST_NOTICES, latest));
+            store.read(move |connection| notice::pending(connection, &us, now, latest, MOST_NOTICES));
         Ok(Collected {
             notices: notices.await?,
             complete,
@@ -178,15 +181,6 @@ impl std::fmt::Debug for Inbox {
         f.debug_struct("Inbox")
             .field("device", &self.device())
             .finish_non_exhaustive()
-    }
-}
-
-/// Whether the relay or the way to it is at fault, so that what is here can still be shown.
-fn is_of_the_line(error: &Error) -> bool {
-    match error {
-        Error::Call(CallError::Refused(refusal)) => refusal.code != RelayCode::Revoked,
-        Error::Call(_) | Error::Directory(_) | Error::Entries(_) => true,
-        _ => false,
     }
 }
 

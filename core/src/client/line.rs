@@ -7,10 +7,11 @@ use std::{
     time::Duration,
 };
 
-use wardline_org::Hash;
+use wardline_org::{CallError, Hash, RelayCode};
 use wardline_proto::v1;
 
 use super::{asks, requests::RequestId};
+use crate::error::Error;
 
 /// What is known about the line to the relay since this open.
 #[derive(Default)]
@@ -67,6 +68,15 @@ impl Line {
             false_orders: std::mem::take(&mut self.false_orders),
             ..Self::default()
         };
+    }
+}
+
+/// Whether the relay or the way to it is at fault, so that what is here can still be shown.
+pub(super) fn is_at_fault(error: &Error) -> bool {
+    match error {
+        Error::Call(CallError::Refused(refusal)) => refusal.code != RelayCode::Revoked,
+        Error::Call(_) | Error::Directory(_) | Error::Entries(_) => true,
+        _ => false,
     }
 }
 

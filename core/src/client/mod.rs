@@ -10,7 +10,8 @@
 //! * [`purging`]: that nothing is left of what was taken back. [`expiring`]: or is over, by the [`clocks`]. [`ending`]: revoked, or ordered to erase itself.
 //! * [`steps`]: asking the engine. [`asks`]: what to ask the relay; [`replies`]: what its answers do; [`line`]: what is known of it.
 //!   [`sync`]: the rounds and the loop; [`requests`]: the same for
-//!   hosts that carry calls themselves. [`reminding`]: giving notice again, on time. [`live`], [`open_list`]: views that follow; [`veil`]: what they show of what is over. [`inbox`]: what a second process needs.
+//!   hosts that carry calls themselves. [`reminding`]: giving notice again, on time. [`reach`]: who can be reached.
+//!   [`live`], [`open_list`]: views that follow; [`veil`]: what they show of what is over. [`inbox`]: what a second process needs.
 
 mod amending;
 mod asks;
@@ -32,6 +33,7 @@ mod open_list;
 mod proof;
 mod purging;
 mod push;
+mod reach;
 mod reminding;
 mod replies;
 mod requests;

@@ -18,7 +18,10 @@ use super::{
 };
 use crate::{
     audit::Action,
-    engine::{event::Event, hold_keys, inbox, outbox, points::Commit, posting, recalling, upkeep},
+    engine::{
+        event::Event, hold_keys, inbox, outbox, points::Commit, posting, reaching, recalling,
+        upkeep,
+    },
     error::Error,
     session::ratchets,
     store::StoreError,
@@ -68,6 +71,10 @@ impl Client {
             Ask::Withdraw(asked) => {
                 self.on_withdraw(asked, decode::<v1::WithdrawRequest>(answer))
                     .await
+            }
+            Ask::SetAvailability(asked) => {
+                let answer = decode::<v1::SetAvailabilityRequest>(answer);
+                self.on_set_availability(asked, answer).await
             }
             Ask::Receive(asked) => {
                 self.on_receive(asked, decode::<v1::ReceiveRequest>(answer)?)
@@ -294,6 +301,32 @@ impl Client {
         };
         self.step(Commit::Withdrawn, move |step| {
             recalling::withdrawn(step, &asked.envelope_id, &devices)
+        })
+        .await?;
+        Ok(Answered::default())
+    }
+
+    async fn on_set_availability(
+        &self,
+        asked: v1::SetAvailabilityRequest,
+        answer: Result<v1::SetAvailabilityResponse, Error>,
+    ) -> Result<Answered, Error> {
+        let answer = match answer {
+            Ok(answer) => Some(answer),
+            // An older relay does not know the call, and none takes the same bytes another time: it holds here.
+            Err(Error::Call(CallError::Refused(refusal)))
+                if !refusal.retryable() && refusal.code != RelayCode::Revoked =>
+            {
+                tracing::warn!(
+                    code = refusal.code.as_str(),
+                    "the relay is told of no availability"
+                );
+                None
+            }
+            Err(error) => return Err(error),
+        };
+        self.step(Commit::AvailabilityTold, move |step| {
+            reaching::told(step, &asked, answer.as_ref())
         })
         .await?;
         Ok(Answered::default())

@@ -93,7 +93,8 @@ impl Client {
             // What the relay knew of a store that was opened earlier says nothing of this one.
             (None, Call::Checkpoint) => return Ok(()),
             (None, Call::Acknowledge | Call::Offer | Call::Entries) => return Ok(()),
-            (None, Call::Claim | Call::Held | Call::Withdraw | Call::ConfirmWipe) => return Ok(()),
+            (None, Call::Claim | Call::Held | Call::Withdraw) => return Ok(()),
+            (None, Call::SetAvailability | Call::ConfirmWipe) => return Ok(()),
         };
         self.answered(ask, answer).await?;
         Ok(())
@@ -136,7 +137,8 @@ impl FromStr for RequestId {
     }
 }
 
-const KINDS: [(Call, &str); 11] = [
+const KINDS: [(Call, &str); 12] = [
+    (Call::SetAvailability, "availability"),
     (Call::Checkpoint, "checkpoint"),
     (Call::Head, "head"),
     (Call::Offer, "offer"),

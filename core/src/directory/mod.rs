@@ -6,6 +6,8 @@
 //!
 //! Not its concern: asking the relay (`client`), and what proofs are (`wardline-org`).
 
+pub(crate) mod reach;
+
 use std::{collections::HashMap, sync::Arc};
 
 use rusqlite::{Connection, OptionalExtension, params};
@@ -19,6 +21,7 @@ use wardline_org::{
 };
 use wardline_proto::v1;
 
+pub use self::reach::Reachability;
 use crate::{error::Error, session::ratchets::Sender, store::StoreError};
 
 /// The proven entries, cached beside the store on the writer's thread.

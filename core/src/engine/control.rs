@@ -7,7 +7,7 @@ use rusqlite::params;
 use wardline_org::{DeviceId, Timestamp, signer::verify_tagged};
 use wardline_proto::{Message, v1};
 
-use super::{Step, event::Event};
+use super::{Step, event::Event, reaching};
 use crate::{
     directory::ProvenSender,
     error::Error,
@@ -25,6 +25,7 @@ pub(crate) fn apply(
     match control.body {
         Some(v1::control::Body::Receipts(signed)) => apply_receipts(step, device, sender, &signed),
         Some(v1::control::Body::ResealRequest(request)) => note_requests(step, device, &request),
+        Some(v1::control::Body::Availability(said)) => reaching::overhear(step, sender, &said),
         // Its pre-key message did the work; an unknown body is from a newer version.
         Some(v1::control::Body::SessionRefresh(_)) | None => Ok(()),
     }

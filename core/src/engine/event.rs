@@ -89,6 +89,8 @@ pub enum Event {
         /// Its conversation.
         conversation: ConversationId,
     },
+    /// Another device of this person has said whether they can be reached.
+    AvailabilityChanged,
     /// A stat message still waits: nobody has accepted it, and this person has not answered. Comes again and
     /// again, as often as the policy says; an unconfirmed one goes when the next one comes.
     MessageReminder {

@@ -26,7 +26,7 @@ use super::{
     expiring, hold_keys,
     placing::{Place, place},
     points::Beside,
-    recalling, roles,
+    reaching, recalling, roles,
 };
 use crate::{
     audit::Action,
@@ -533,10 +533,11 @@ fn keep(
     // Corrected before it came, it is told of once.
     amending::settle(step, reference)?;
     if incoming {
+        let loudness = reaching::tier(step, priority)?;
         let cursor = step.announce(&Event::MessageArrived {
             message: reference,
             conversation: conversation_id,
-            tier: priority.into(),
+            tier: loudness,
         })?;
         notice::arrived(step.connection, message, cursor.0)?;
         if let Some(tier) = tier {

@@ -16,6 +16,7 @@
 //!   keys again, and when. [`hold_keys`]: the keys that are sealed to what may be given later.
 //! * [`roles`]: who is reached through a role, and who may speak for one.
 //! * [`reminding`]: giving notice again of what nobody has answered. [`expiring`]: ending what is over.
+//! * [`reaching`]: whether people can be reached.
 //! * [`event`]: what the app is told.
 //! * [`points`]: where a test may end the process.
 //!
@@ -42,6 +43,7 @@ pub(crate) mod outbox;
 mod placing;
 pub(crate) mod points;
 pub(crate) mod posting;
+pub(crate) mod reaching;
 pub(crate) mod recalling;
 pub(crate) mod reminding;
 pub(crate) mod reseal;

@@ -69,6 +69,9 @@ points! {
         Revoked => "wardline::revoked::before_commit", "wardline::revoked::after_commit";
         Amend => "wardline::amend::before_commit", "wardline::amend::after_commit";
         Export => "wardline::export::before_commit", "wardline::export::after_commit";
+        Availability => "wardline::availability::before_commit", "wardline::availability::after_commit";
+        AvailabilityTold => "wardline::availability_told::before_commit", "wardline::availability_told::after_commit";
+        Reach => "wardline::reach::before_commit", "wardline::reach::after_commit";
         Remind => "wardline::remind::before_commit", "wardline::remind::after_commit";
         Expire => "wardline::expire::before_commit", "wardline::expire::after_commit";
         Lifetime => "wardline::lifetime::before_commit", "wardline::lifetime::after_commit";
@@ -86,6 +89,7 @@ points! {
         Withdraw => "wardline::call::before_withdraw", "wardline::call::after_withdraw";
         Receive => "wardline::call::before_receive", "wardline::call::after_receive";
         Acknowledge => "wardline::call::before_acknowledge", "wardline::call::after_acknowledge";
+        SetAvailability => "wardline::call::before_availability", "wardline::call::after_availability";
         ConfirmWipe => "wardline::call::before_wipe_receipt", "wardline::call::after_wipe_receipt";
     }
 

@@ -313,6 +313,22 @@ fn sign(step: &Step<'_>, receipts: Vec<v1::Receipt>) -> v1::SignedReceipts {
     v1::SignedReceipts { batch, signature }
 }
 
+/// Says something to this person's other devices; `false` while their entry has to be fetched.
+pub(super) fn tell_own_devices(
+    step: &mut Step<'_>,
+    body: &v1::control::Body,
+) -> Result<bool, Error> {
+    let us = step.context.identity.user_id.clone();
+    let Some(devices) = devices_of(step, us.clone())? else {
+        return Ok(false);
+    };
+    let this = step.us();
+    for device in devices.into_iter().filter(|device| *device != this) {
+        say_later(step, &us, device, body.clone())?;
+    }
+    Ok(true)
+}
+
 /// Says something to a device now, or as soon as there is a session with it.
 fn say_later(
     step: &mut Step<'_>,

@@ -108,19 +108,28 @@ pub(crate) fn shown(connection: &Connection, message: MessageRef) -> Result<(), 
 }
 
 /// The most urgent notices, those that came first before others of their tier; none of what is over by `latest`.
+/// Whoever does not want to be disturbed is told of stat messages alone, and of the others afterwards.
 pub(crate) fn pending(
     connection: &Connection,
-    most: u32,
+    us: &UserId,
+    now: Timestamp,
     latest: Timestamp,
+    most: u32,
 ) -> Result<Vec<Notice>, Error> {
     // A read transaction: the policy and the rows are of one moment.
     let moment = connection.unchecked_transaction()?;
     let mut directory = Directory::default();
     let rule = directory.policy(&moment)?.lock_screen;
+    let quiet = directory.is_undisturbed(&moment, us, now)?;
+    let least = if quiet {
+        Priority::Stat
+    } else {
+        Priority::Routine
+    };
     let mut notices = Vec::new();
     {
         let mut statement = moment.prepare_cached(PENDING)?;
-        let mut rows = statement.query(params![most, latest.as_millis()])?;
+        let mut rows = statement.query(params![most, latest.as_millis(), least as i32])?;
         while let Some(row) = rows.next()? {
             notices.push(read(row, &moment, &mut directory, rule)?);
         }
@@ -202,6 +211,6 @@ const PENDING: &str = "
     FROM notice n
     JOIN message m ON m.sequence = n.message
     JOIN conversation c ON c.id = m.conversation
-    WHERE n.shown = 0 AND (n.round = 0 OR m.open = 1)
+    WHERE n.shown = 0 AND m.priority >= ?3 AND (n.round = 0 OR m.open = 1)
       AND m.hidden_at IS NULL AND coalesce(m.expires_at > ?2, 1)
     ORDER BY m.priority DESC, n.message LIMIT ?1";

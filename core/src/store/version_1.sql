@@ -351,6 +351,18 @@ CREATE TABLE reminder (
     event INTEGER NOT NULL
 ) STRICT;
 
+-- Whether people can be reached: the newest that a person signed, as far as it was heard here; what the relay said of
+-- when they were last seen, and when it was asked. `unsent`: this device said it, and the relay has not taken it; `untold`:
+-- nor were the person's other devices told.
+CREATE TABLE reach (
+    user_id TEXT PRIMARY KEY,
+    availability BLOB,
+    last_seen INTEGER,
+    asked_at INTEGER,
+    unsent INTEGER NOT NULL DEFAULT 0,
+    untold INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
 -- Hash-chained; never a text, never deleted here.
 CREATE TABLE audit (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,

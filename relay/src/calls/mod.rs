@@ -10,6 +10,7 @@ mod keys;
 mod mailbox;
 pub(crate) mod publish;
 mod push;
+mod reach;
 mod send;
 mod wipe;
 
@@ -43,6 +44,8 @@ pub(crate) enum Call {
     Cancel(v1::CancelRequest),
     Advance(v1::AdvanceRequest),
     RegisterPush(v1::RegisterPushRequest),
+    SetAvailability(v1::SetAvailabilityRequest),
+    Reachability(v1::ReachabilityRequest),
 }
 
 impl Call {
@@ -68,10 +71,12 @@ impl Call {
             Method::Cancel => Self::Cancel(decode(body)?),
             Method::Advance => Self::Advance(decode(body)?),
             Method::RegisterPush => Self::RegisterPush(decode(body)?),
+            Method::SetAvailability => Self::SetAvailability(decode(body)?),
+            Method::Reachability => Self::Reachability(decode(body)?),
         })
     }
 
-    /// How many devices it names.
+    /// How many devices it names, or people.
     fn devices(&self) -> usize {
         match self {
             Self::ClaimKeys(claim) => claim.device_ids.len() + claim.hold_device_ids.len(),
@@ -81,6 +86,7 @@ impl Call {
             }
             Self::Cancel(call) => call.acknowledgement.as_ref().map_or(0, |s| s.keys.len()),
             Self::Advance(call) => call.acknowledgement.as_ref().map_or(0, |s| s.keys.len()),
+            Self::Reachability(asked) => asked.user_ids.len(),
             _ => 0,
         }
     }
@@ -116,7 +122,9 @@ impl Core {
             | Method::Checkpoint
             | Method::Cancel
             | Method::Advance
-            | Method::RegisterPush => drop(session.device()?),
+            | Method::RegisterPush
+            | Method::SetAvailability
+            | Method::Reachability => drop(session.device()?),
         }
         let call = Call::decode(method, body)?;
         let units = quota::units(body.len(), call.devices(), call.submissions());
@@ -148,6 +156,10 @@ impl Core {
             Call::Cancel(request) => encode(self.cancel(session, request).await),
             Call::Advance(request) => encode(self.advance(session, request).await),
             Call::RegisterPush(request) => encode(self.register_push(session, &request).await),
+            Call::SetAvailability(request) => {
+                encode(self.set_availability(session, &request).await)
+            }
+            Call::Reachability(request) => encode(self.reachability(session, &request)),
         }
     }
 }

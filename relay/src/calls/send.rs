@@ -110,6 +110,7 @@ impl Core {
         if !outcome.fresh {
             return;
         }
+        let now = self.clock.now();
         let mut missed = HashSet::new();
         for refused in &outcome.refused {
             self.metrics.refused(refused.reason);
@@ -123,7 +124,8 @@ impl Core {
             if missed.contains(&device) {
                 org.polls.wake(device);
             } else {
-                self.wake(org, device, directory.class_for(&sender, &device, class));
+                let class = org.class_for(directory, &sender, &device, class, now);
+                self.wake(org, device, class);
             }
         }
     }

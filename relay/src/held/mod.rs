@@ -152,13 +152,14 @@ impl Core {
         released: &Released,
     ) {
         let sender = release.held.sender;
+        let now = self.clock.now();
         self.metrics.released(released.given.len());
         for _ in &released.full {
             self.metrics
                 .refused(wardline_proto::v1::RefusalReason::MailboxFull);
         }
         for device in &released.given {
-            let class = directory.class_for(&sender, device, tier.wake);
+            let class = org.class_for(directory, &sender, device, tier.wake, now);
             self.wake(org, *device, class);
         }
         for (device, _) in &release.tell {

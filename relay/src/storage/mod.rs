@@ -1,7 +1,7 @@
 //! What the relay keeps, behind one trait.
 //!
 //! [`Storage`] is the whole of the relay's durable state: mailboxes, prekeys, the directory and its log,
-//! held envelopes, push registrations, pending enrollments, used tickets and calls. Every method is one transaction: when it answers, all of
+//! held envelopes, push registrations, who can be reached, pending enrollments, used tickets and calls. Every method is one transaction: when it answers, all of
 //! it is on disk; when it fails, none of it is. [`SqliteStorage`](crate::SqliteStorage) is the embedded
 //! implementation; the suite in `conformance` (a feature) is what any other one has to pass.
 //!
@@ -18,6 +18,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 use wardline_org::{DeviceId, EnvelopeId, OrgId, Timestamp, push::PushRegistration};
+use wardline_proto::Bytes;
 
 pub use self::{held::*, types::*};
 
@@ -36,7 +37,8 @@ pub trait Storage: Send + Sync + fmt::Debug + 'static {
     /// Puts a head and everything that came with it in place, if `expected_version` is still the newest
     /// version. Answers whether it was.
     ///
-    /// The devices in [`Publication::revoked`] lose their mailbox, keys and push registration, and the enrollments in
+    /// The devices in [`Publication::revoked`] lose their mailbox, keys and push registration, what they said of their
+    /// person's availability is forgotten, and the enrollments in
     /// [`Publication::settled`] end.
     async fn publish(&self, org: OrgKey, publication: Publication) -> Result<bool, StorageError>;
 
@@ -187,6 +189,22 @@ pub trait Storage: Send + Sync + fmt::Debug + 'static {
         device: DeviceId,
         gone: PushRegistration,
     ) -> Result<bool, StorageError>;
+
+    /// Keeps what a person says of whether they can be reached, in the place of what they said before.
+    async fn set_availability(
+        &self,
+        org: OrgKey,
+        availability: NewAvailability,
+    ) -> Result<(), StorageError>;
+
+    /// The statement of everybody who made one that could still matter.
+    async fn availabilities(&self, org: OrgKey) -> Result<Vec<Bytes>, StorageError>;
+
+    /// Notes that a device called; an earlier time than a noted one changes nothing.
+    async fn saw(&self, org: OrgKey, device: DeviceId, at: Timestamp) -> Result<(), StorageError>;
+
+    /// When each device that ever called did so last.
+    async fn last_seen(&self, org: OrgKey) -> Result<Vec<(DeviceId, Timestamp)>, StorageError>;
 
     /// Remembers a call, so that it is carried out once. Answers whether it was new.
     async fn remember_call(&self, org: OrgKey, call: CallMark) -> Result<bool, StorageError>;

@@ -1,6 +1,6 @@
 //! The values that go into and come out of a [`Storage`](super::Storage).
 
-use wardline_org::{DeviceId, EnvelopeId, Hash, Timestamp, push::PushRegistration};
+use wardline_org::{DeviceId, EnvelopeId, Hash, Timestamp, UserId, push::PushRegistration};
 use wardline_proto::{Bytes, v1};
 
 use super::NewDeposit;
@@ -385,6 +385,19 @@ pub struct PushTarget {
     pub waiting: u64,
     /// It is to erase itself, and there is no receipt yet.
     pub wiping: bool,
+}
+
+/// What a person says of whether they can be reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewAvailability {
+    /// The person.
+    pub user: UserId,
+    /// The device that signed it.
+    pub device: DeviceId,
+    /// From then on it need not be kept.
+    pub ends_at: Timestamp,
+    /// The encoded statement with its signature.
+    pub statement: Bytes,
 }
 
 /// A call that was carried out.

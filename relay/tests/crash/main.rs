@@ -33,7 +33,7 @@ use wardline_proto::v1::{self, envelope::Notice};
 use wardline_relay::{FAILPOINTS, Relay, SqliteStorage, storage::Storage as _};
 
 use crate::{
-    hospital::Device,
+    hospital::{Device, undisturbed},
     world::{RELAY, World, call_over, cast, sealed_key, submission},
 };
 
@@ -64,6 +64,7 @@ enum Step {
     Withdraw,
     Checkpoint,
     RegisterPush,
+    SetAvailability,
     Hold,
     Release,
     Cancel,
@@ -89,6 +90,7 @@ const STEPS: &[Step] = &[
     Step::Withdraw,
     Step::Checkpoint,
     Step::RegisterPush,
+    Step::SetAvailability,
     Step::Hold,
     Step::Release,
     Step::Cancel,
@@ -205,6 +207,13 @@ impl Client<'_> {
                     topic: "fcm:ward".into(),
                 };
                 self.ask(self.ben, &register).await;
+            }
+            Step::SetAvailability => {
+                let call = self
+                    .ben
+                    .says(undisturbed(self.clock.now()), self.clock.now());
+                let standing = self.ask(self.ben, &call).await.standing;
+                assert_eq!(standing, call.availability);
             }
             Step::Release => {
                 self.clock.advance(MINUTE);

@@ -206,6 +206,8 @@ async fn revoked_device_is_told_so_on_every_call() {
         code(world.ask(ben, &v1::WithdrawRequest::default()).await),
         code(world.ask(ben, &v1::CheckpointRequest::default()).await),
         code(world.ask(ben, &v1::RegisterPushRequest::default()).await),
+        code(world.ask(ben, &v1::SetAvailabilityRequest::default()).await),
+        code(world.ask(ben, &v1::ReachabilityRequest::default()).await),
         code(world.ask(ben, &v1::EnrollmentsRequest::default()).await),
         code(world.ask(ben, &v1::PublishHeadRequest::default()).await),
     ];

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Every call there is.
-pub(crate) const METHODS: [&str; 18] = [
+pub(crate) const METHODS: [&str; 20] = [
     "Enroll",
     "Head",
     "Entries",
@@ -30,6 +30,8 @@ pub(crate) const METHODS: [&str; 18] = [
     "RegisterPush",
     "Cancel",
     "Advance",
+    "SetAvailability",
+    "Reachability",
 ];
 
 /// Some calls, one after the other: each is a caller, a method, a length of two bytes, and a body.
@@ -170,7 +172,10 @@ mod tests {
     use wardline_org::{EnvelopeId, prekey::PrekeyKind, transport::RelayCall};
 
     use super::*;
-    use crate::{hospital::start, world::sealed_key};
+    use crate::{
+        hospital::{away, start},
+        world::sealed_key,
+    };
 
     include!("../../../fuzz/replay.rs");
 
@@ -276,6 +281,10 @@ mod tests {
             token: "740f4707".into(),
             topic: "apns:example.mercy.ward".into(),
         };
+        let availability = ben.says(away(start(), "ada"), start());
+        let reachability = v1::ReachabilityRequest {
+            user_ids: vec!["ben".into(), "nobody".into()],
+        };
         let next = target.world.hospital.request(&[], &[], target.world.now());
         let calls = [
             ("head", call(ADA, &v1::HeadRequest::default())),
@@ -318,6 +327,10 @@ mod tests {
                 .concat(),
             ),
             ("push", call(BEN, &push)),
+            (
+                "reach",
+                [call(BEN, &availability), call(ADA, &reachability)].concat(),
+            ),
             ("publish", call(AUTHORITY, &next)),
             ("enroll", call(NOBODY, &v1::EnrollRequest::default())),
         ];

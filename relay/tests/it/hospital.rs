@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use wardline_org::{
     CallSigner, Caller, Credential, DeviceId, EntryKey, Hash, OrgId, SignedCredential, Signer,
     SoftwareSigner, Timestamp, UserId,
+    availability::{Availability, Away, SignedAvailability, Statement},
     directory::Directory,
     entry::{Entry, EntryBody},
     head::{Head, SignedHead},
@@ -71,6 +72,25 @@ impl Device {
             relay.parse().unwrap(),
             self.signer.clone(),
         )
+    }
+
+    /// What it says of whether its person can be reached.
+    pub(crate) fn says(
+        &self,
+        availability: Availability,
+        set_at: Timestamp,
+    ) -> v1::SetAvailabilityRequest {
+        let statement = Statement {
+            org: self.credential.credential().org.clone(),
+            user: self.user().clone(),
+            device: self.id(),
+            set_at,
+            availability,
+        };
+        let signed = SignedAvailability::sign(&statement, &*self.signer).unwrap();
+        v1::SetAvailabilityRequest {
+            availability: Some(signed.to_message()),
+        }
     }
 
     /// A prekey that follows from a number.
@@ -269,6 +289,26 @@ impl Hospital {
     }
 }
 
+/// Undisturbed for an hour.
+pub(crate) fn undisturbed(now: Timestamp) -> Availability {
+    Availability {
+        do_not_disturb_until: Some(now + HOUR),
+        away: None,
+    }
+}
+
+/// Away for an hour, with somebody who stands in.
+pub(crate) fn away(now: Timestamp, delegate: &str) -> Availability {
+    let away = Away {
+        until: now + HOUR,
+        delegate: Some(delegate.parse().unwrap()),
+    };
+    Availability {
+        do_not_disturb_until: None,
+        away: Some(away),
+    }
+}
+
 pub(crate) fn sign_head(head: &Head) -> SignedHead {
     SignedHead::sign(head, &key(HEAD)).unwrap()
 }
@@ -304,4 +344,5 @@ pub(crate) const POLICY: u8 = 202;
 pub(crate) const TICKET: u8 = 203;
 pub(crate) const AUTHORITY: u8 = 204;
 pub(crate) const WIPE: u8 = 205;
+pub(crate) const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);

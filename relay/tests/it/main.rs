@@ -22,6 +22,7 @@ mod limits;
 mod messages;
 mod polls;
 mod push;
+mod reach;
 mod restart;
 mod rotation;
 mod secrecy;

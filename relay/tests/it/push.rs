@@ -8,7 +8,7 @@ use wardline_relay::push::{HttpPushGateway, PushOptions};
 
 use crate::{
     gateway::Gateway,
-    hospital::{Device, key},
+    hospital::{Device, key, undisturbed},
     wipes,
     world::{RELAY, World, cast, code, submission},
 };
@@ -61,6 +61,28 @@ async fn own_other_device_is_woken_silently() {
     scene.world.send(&scene.ada, message).await.unwrap();
     let posted = gateway.next().await;
     assert_eq!(posted.body, body("tablet-token", "silent"));
+}
+
+#[tokio::test]
+async fn whoever_is_not_to_be_disturbed_is_woken_silently_unless_it_is_critical() {
+    let mut gateway = Gateway::open().await;
+    let mut scene = Scene::new(&gateway, |_| {}).await;
+    let now = scene.world.now();
+    let quiet = scene.ben.says(undisturbed(now), now);
+    scene.world.ask(&scene.ben, &quiet).await.unwrap();
+    // Also after a restart.
+    scene.world.restart().await;
+    for (wake, class) in [(1, "silent"), (2, "critical")] {
+        scene.send(&scene.ben, wake).await;
+        let posted = gateway.next().await;
+        assert_eq!(posted.body, body("ben-token", class));
+        posted.answer("200 OK").await;
+    }
+    scene.world.advance(HOUR);
+    scene.send(&scene.ben, 1).await;
+    let posted = gateway.next().await;
+    assert_eq!(posted.body, body("ben-token", "alert"));
+    posted.answer("200 OK").await;
 }
 
 #[tokio::test]

@@ -4,9 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::task::JoinSet;
 use wardline::{
-    Client, DeliveryState, Direction, Draft, Error, Event, EventCursor, Inbox, Lifetime, Message,
-    MessageId, OpenItems, PushRegistration, Recipient, Verdict, vault::Passphrase,
+    Availability, Client, DeliveryState, Direction, Draft, Error, Event, EventCursor, Inbox,
+    Lifetime, Message, MessageId, OpenItems, PushRegistration, Recipient, Verdict,
+    vault::Passphrase,
 };
+use wardline_org::{Clock as _, SystemClock};
 use wardline_proto::v1;
 
 use super::{
@@ -82,6 +84,14 @@ impl Device {
             Order::RegisterPush => {
                 let registration = PushRegistration::new("token", "apns:example").unwrap();
                 self.client().register_push(registration).await?;
+            }
+            Order::Reach { person } => {
+                let quiet = Availability {
+                    do_not_disturb_until: Some(SystemClock.now() + Duration::from_secs(3600)),
+                    away: None,
+                };
+                self.client().set_availability(quiet).await?;
+                self.client().reachability(&[user(&person)]).await?;
             }
             Order::Ask { to, text } => {
                 let draft = Draft::new(recipient(&to), &text)

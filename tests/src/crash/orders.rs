@@ -47,6 +47,11 @@ pub enum Order {
     },
     /// Hand the relay a push token.
     RegisterPush,
+    /// Say that this person is not to be disturbed, and ask whether another one can be reached.
+    Reach {
+        /// The other one.
+        person: String,
+    },
     /// Ask somebody something that had to be answered a moment ago.
     Ask {
         /// Whom.

@@ -150,6 +150,12 @@ impl Ward<'_> {
             (send(DOCTOR, &text("nurse", number)), DONE),
             (send(NURSE, "to myself"), "WL-SEND-ONLY-SELF"),
             (Order::Draft(to(DOCTOR)), DONE),
+            (
+                Order::Reach {
+                    person: DOCTOR.to_owned(),
+                },
+                DONE,
+            ),
             (Order::Sync, DONE),
             (Order::Events, DONE),
             (Order::Accept, DONE),

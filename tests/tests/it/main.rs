@@ -22,6 +22,7 @@ mod offers;
 mod proofs;
 mod push;
 mod quickstart;
+mod reach;
 mod recalls;
 mod reminders;
 mod reopen;

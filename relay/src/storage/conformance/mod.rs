@@ -25,6 +25,7 @@ pub mod held;
 pub mod keys;
 pub mod mailboxes;
 pub mod push;
+pub mod reach;
 pub mod sending;
 pub mod wipes;
 
@@ -108,6 +109,11 @@ macro_rules! storage_conformance {
             push::device_that_is_to_be_wiped_can_be_woken_until_its_receipt_comes,
             push::token_that_is_gone_is_forgotten_and_a_newer_one_is_kept,
             push::what_waits_is_counted_until_it_is_acknowledged,
+            reach::what_people_said_survives_a_power_cut,
+            reach::later_word_takes_the_earlier_place,
+            reach::word_of_a_revoked_device_is_forgotten,
+            reach::word_is_kept_until_its_end,
+            reach::last_call_of_a_device_is_remembered,
             held::what_is_held_and_what_was_released_survive_a_power_cut,
             held::tier_is_released_once_by_many_at_the_same_time,
             held::answer_and_what_it_stops_are_one,

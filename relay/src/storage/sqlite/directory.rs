@@ -112,6 +112,8 @@ pub(super) fn retire(db: &Connection, org: OrgKey, device: DeviceId) -> Result<(
         return Ok(());
     };
     mailbox::empty(db, row, i64::MAX)?;
+    db.prepare_cached("DELETE FROM availabilities WHERE org = ?1 AND device = ?2")?
+        .execute(params![org.row(), device.as_bytes()])?;
     for sql in [
         "DELETE FROM one_time_keys WHERE device = ?1",
         "DELETE FROM standing_keys WHERE device = ?1",

@@ -52,6 +52,11 @@ pub(super) fn expire(db: &Connection, cutoffs: &Cutoffs) -> Result<Expired, Stor
             cutoffs.now.as_millis(),
         ),
         (
+            "DELETE FROM availabilities WHERE (org, user) IN
+               (SELECT org, user FROM availabilities WHERE ends_at < ?1 LIMIT ?2)",
+            cutoffs.now.as_millis(),
+        ),
+        (
             "DELETE FROM enrollments WHERE sequence IN
                (SELECT sequence FROM enrollments WHERE at < ?1 LIMIT ?2)",
             cutoffs.enrollments.as_millis(),

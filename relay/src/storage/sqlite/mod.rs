@@ -11,6 +11,7 @@ mod keys;
 mod mailbox;
 mod push;
 mod put;
+mod reach;
 mod release;
 mod row;
 mod schema;
@@ -28,14 +29,15 @@ use async_trait::async_trait;
 use fail::fail_point;
 use rusqlite::{Connection, OpenFlags};
 use wardline_org::{DeviceId, EnvelopeId, OrgId, Timestamp, push::PushRegistration};
+use wardline_proto::Bytes;
 use wardline_sqlite::{NoCompanion, Readers, Writer};
 
 use super::{
     Acknowledgement, CallMark, ClaimedPrekey, Cutoffs, EnrollOutcome, Expired, HeldAnswer,
-    HeldOutcome, HeldRef, HeldTier, KeyClaim, KeyUpload, MailboxPage, NewEnrollment, NewWipe,
-    OrgKey, PendingEnrollment, Publication, PushTarget, ReceiveQuery, ReleaseBatch, Released,
-    SendAnswer, SendBatch, Storage, StorageError, StoredDeposit, StoredDirectory, StoredKey,
-    StoredWipe, UploadOutcome, Usage, WipeConfirmation,
+    HeldOutcome, HeldRef, HeldTier, KeyClaim, KeyUpload, MailboxPage, NewAvailability,
+    NewEnrollment, NewWipe, OrgKey, PendingEnrollment, Publication, PushTarget, ReceiveQuery,
+    ReleaseBatch, Released, SendAnswer, SendBatch, Storage, StorageError, StoredDeposit,
+    StoredDirectory, StoredKey, StoredWipe, UploadOutcome, Usage, WipeConfirmation,
 };
 
 /// A relay's state in one folder on this machine.
@@ -410,6 +412,34 @@ impl Storage for SqliteStorage {
     ) -> Result<bool, StorageError> {
         self.write(move |db| push::forget(db, org, device, &gone))
             .await
+    }
+
+    async fn set_availability(
+        &self,
+        org: OrgKey,
+        availability: NewAvailability,
+    ) -> Result<(), StorageError> {
+        let done = self
+            .write(move |db| {
+                reach::set(db, org, &availability)?;
+                fail_point!("relay::availability::before_commit");
+                Ok(())
+            })
+            .await;
+        fail_point!("relay::availability::after_commit");
+        done
+    }
+
+    async fn availabilities(&self, org: OrgKey) -> Result<Vec<Bytes>, StorageError> {
+        self.read(move |db| reach::all(db, org)).await
+    }
+
+    async fn saw(&self, org: OrgKey, device: DeviceId, at: Timestamp) -> Result<(), StorageError> {
+        self.write(move |db| reach::saw(db, org, device, at)).await
+    }
+
+    async fn last_seen(&self, org: OrgKey) -> Result<Vec<(DeviceId, Timestamp)>, StorageError> {
+        self.read(move |db| reach::last_seen(db, org)).await
     }
 
     async fn remember_call(&self, org: OrgKey, call: CallMark) -> Result<bool, StorageError> {

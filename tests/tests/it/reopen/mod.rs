@@ -53,6 +53,7 @@ mod cases {
         way_in::opened_envelope: an_envelope_that_was_opened_is_known;
         way_out::outbox: what_waits_to_be_sealed_leaves_and_arrives;
         way_in::purge: what_was_taken_back_is_purged_after_the_unlock;
+        own::reach: who_said_what_is_known_without_the_network_and_what_was_not_told_is_told;
         way_in::recall: a_tombstone_stays_a_tombstone;
         way_in::receipt: receipts_that_were_owed_are_given;
         way_out::recipient: deliveries_are_as_they_were_and_go_on;

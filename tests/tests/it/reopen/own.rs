@@ -5,7 +5,8 @@ use std::{
     time::Duration,
 };
 
-use wardline::{Draft, Event, EventCursor, Lifetime, Priority, Recipient};
+use wardline::{Availability, Draft, Event, EventCursor, Lifetime, Priority, Recipient};
+use wardline_org::Clock as _;
 use wardline_proto::v1;
 use wardline_tests::{Ward, settle, text, to};
 
@@ -144,4 +145,43 @@ pub(super) async fn trust(table: &str) {
         .meddle::<v1::HeadRequest>(move |answer| *answer = old.clone());
     let refused = nurse.client.sync_once().await.unwrap_err();
     assert_eq!(refused.code(), "WL-DIRECTORY-OLDER-HEAD");
+}
+
+pub(super) async fn reach(table: &str) {
+    let Pair {
+        ward,
+        clock,
+        nurse,
+        doctor,
+    } = pair().await;
+    let until = |hours: u64| Some(clock.now() + Duration::from_secs(hours * 3600));
+    let quiet = |until| Availability {
+        do_not_disturb_until: until,
+        away: None,
+    };
+    doctor
+        .client
+        .set_availability(quiet(until(1)))
+        .await
+        .unwrap();
+    settle(&[&doctor], 1).await;
+    let who = [doctor.user.clone()];
+    nurse.client.reachability(&who).await.unwrap();
+    nurse
+        .client
+        .set_availability(quiet(until(2)))
+        .await
+        .unwrap();
+
+    let nurse = cold(&ward, nurse, table).await;
+    nurse.faults.cut();
+    let known = nurse.client.reachability(&who).await.unwrap();
+    assert_eq!(known[0].do_not_disturb_until, until(1));
+    assert!(known[0].last_seen.is_some() && known[0].as_of == Some(clock.now()));
+    assert_eq!(nurse.client.availability().await.unwrap(), quiet(until(2)));
+    nurse.faults.mend();
+    settle(&[&nurse], 1).await;
+    let who = [nurse.user.clone()];
+    let known = doctor.client.reachability(&who).await.unwrap();
+    assert_eq!(known[0].do_not_disturb_until, until(2));
 }
