@@ -24,9 +24,10 @@ def test_the_first_scenario_has_ten_lines_and_runs(pytester: pytest.Pytester) ->
     pytester.runpytest_subprocess().assert_outcomes(passed=1)
 
 
-def test_the_loop_is_closed_and_a_message_taken_back_as_the_page_shows(pytester: pytest.Pytester) -> None:
+@pytest.mark.parametrize("block", [1, 2])
+def test_the_loop_is_closed_as_the_page_shows(pytester: pytest.Pytester, block: int) -> None:
     pytester.makeini(blocks("ini")[0])
-    pytester.makepyfile(test_loop=blocks("python")[1])
+    pytester.makepyfile(test_loop=blocks("python")[block])
     pytester.runpytest_subprocess().assert_outcomes(passed=1)
 
 
@@ -51,7 +52,7 @@ def test_an_app_in_another_process_joins_the_ward(pytester: pytest.Pytester) -> 
     """
     pytester.makeini(blocks("ini")[0])
     pytester.makepyfile(our_app=textwrap.dedent(app))
-    pytester.makepyfile(test_app=textwrap.dedent(start) + "\n" + blocks("python")[2])
+    pytester.makepyfile(test_app=textwrap.dedent(start) + "\n" + blocks("python")[3])
     pytester.runpytest_subprocess().assert_outcomes(passed=1)
 
 

@@ -1,4 +1,5 @@
-"""What is said to a message that asks, and what is left of one that was taken back: as values.
+"""What is said to a message that asks, what one was corrected from, and what is left of one that was taken back:
+as values.
 
 How they come out of the native library stands in :mod:`wardline.model`.
 """
@@ -34,6 +35,11 @@ class Answer:
     at: datetime
     #: Whether it is the last word of this person.
     stands: bool
+    #: Which correction of the message they had read, as :attr:`Version.reference`; ``None``: the message as it was
+    #: first written.
+    version: str | None
+    #: They answered another text than the one that stands here.
+    outdated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,38 @@ class OpenItems(enum.Enum):
     AWAITED = "awaited"
     #: The awaited ones whose time is up.
     OVERDUE = "overdue"
+
+
+@dataclass(frozen=True, slots=True)
+class Amended:
+    """That the text of a message was corrected. What stands is the message's text."""
+
+    #: Who corrected it: its author, perhaps on another device.
+    by: str
+    #: When, by the author's clock.
+    at: datetime
+    #: Why; may be empty.
+    reason: str = field(repr=False)
+    #: How many texts it has had, the first one and the one that stands included.
+    versions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One of the texts that a message has had."""
+
+    #: What names the correction; of the first text, the message itself.
+    reference: str
+    #: Who wrote it.
+    by: str
+    #: When, by the author's clock.
+    at: datetime
+    #: What the message said then; empty when the stored body is damaged.
+    text: str = field(repr=False)
+    #: Why it was corrected; empty for the first text.
+    reason: str = field(repr=False)
+    #: Whether it is what the message says now.
+    stands: bool
 
 
 @dataclass(frozen=True, slots=True)

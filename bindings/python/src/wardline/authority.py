@@ -17,8 +17,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ._bridge import do, host_loop, native, run
+from ._times import maybe_time, native_time, time
 from .host import Transport, _log, _on, native_transport
-from .model import maybe_time, native_time, time
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +137,11 @@ class PolicyRules:
     lock_screen: LockScreen = LockScreen.TIER
     #: For how long after sending a message may be taken back by its author; zero: never.
     recall_window: timedelta = timedelta(days=1)
+    #: For how long after sending a message may be corrected by its author; zero: never.
+    amend_window: timedelta = timedelta(days=7)
+    #: How often a device gives notice again of a stat message that nobody has accepted; zero: never, otherwise ten
+    #: seconds to an hour.
+    stat_repeat: timedelta = timedelta(minutes=1)
     #: How many identifiers of a patient a stat message must carry; two tell patients apart.
     stat_patient_identifiers: int = 0
     #: Codes of the staff roles whose holders may send stat messages; empty: everybody may. From others
@@ -445,6 +450,8 @@ class Authority:
             timedelta(seconds=rules.reseal_window_seconds),
             LockScreen(rules.lock_screen.name.lower()),
             timedelta(seconds=rules.recall_window_seconds),
+            timedelta(seconds=rules.amend_window_seconds),
+            timedelta(seconds=rules.stat_repeat_seconds),
             rules.stat_patient_identifiers,
             tuple(rules.stat_roles),
         )
@@ -458,6 +465,8 @@ class Authority:
             offline_limit_seconds=round(rules.offline_limit.total_seconds()),
             reseal_window_seconds=round(rules.reseal_window.total_seconds()),
             recall_window_seconds=round(rules.recall_window.total_seconds()),
+            amend_window_seconds=round(rules.amend_window.total_seconds()),
+            stat_repeat_seconds=round(rules.stat_repeat.total_seconds()),
             stat_patient_identifiers=rules.stat_patient_identifiers,
             stat_roles=list(rules.stat_roles),
             lock_screen=native.LockScreen[rules.lock_screen.name],

@@ -3,37 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Awaitable, Callable, Generator
+from datetime import datetime
 from types import TracebackType
 from typing import Any, TypeVar
 
-from . import events, model
+from . import events
 from ._bridge import do, native, run
-from .answers import Answer, OpenItems, Verdict
+from ._times import maybe_time, time
 from .config import Config, native_config
-from .errors import ClosedError
 from .events import Event
 from .host import RelayRequest, RelayResponse, native_key_store, native_transport
-from .model import (
-    ConversationPage,
-    Message,
-    OwnDevice,
-    Page,
-    Patient,
-    PendingRequest,
-    PersonDelivery,
-    Priority,
-    Recipient,
-    Round,
-)
+from .messages import Messages
+from .model import OwnDevice, PendingRequest, Round
 from .secrets import Passphrase
-from .views import ConversationListView, TimelineView
+from .streams import EventStream
 
 T = TypeVar("T")
 
 
-class Client:
+class Client(Messages):
     """One device of one person: its store, its keys, its line to the relay.
 
     Open it with :meth:`open` or :meth:`enroll`, as ``await Client.open(config)`` or
@@ -115,8 +104,8 @@ class Client:
             OwnDevice(
                 one.device,
                 one.label,
-                model.time(one.enrolled_at_ms),
-                model.maybe_time(one.revoked_at_ms),
+                time(one.enrolled_at_ms),
+                maybe_time(one.revoked_at_ms),
                 one.vouched,
             )
             for one in found
@@ -127,148 +116,6 @@ class Client:
         Hand the statement to the organization's backend, for
         :meth:`wardline.authority.Authority.admit_vouch`; it is no secret."""
         return bytes(await run(lambda: self._native.vouch(device)))
-
-    # Writing and reading.
-
-    async def send(
-        self,
-        recipient: Recipient,
-        text: str,
-        *,
-        priority: Priority = Priority.ROUTINE,
-        patient: Patient | None = None,
-        occurred_at: datetime | None = None,
-        answer_within: timedelta | None = None,
-        reply_to: Message | str | None = None,
-        idempotency_key: str | None = None,
-    ) -> str:
-        """Takes a message and returns its id: it is on disk then and will be sent, whatever happens to
-        the process or the network. Sending twice with one ``idempotency_key`` sends once.
-
-        ``occurred_at`` is when what it tells of happened, a laboratory result, say. ``answer_within`` asks
-        for an :meth:`answer` by then; a stat message asks for one by itself, without a time. ``reply_to``
-        is a message of the same conversation, or its reference."""
-        draft = native.Draft(
-            recipient=model.native_recipient(recipient),
-            text=text,
-            priority=model.native_priority(priority),
-            patient=None if patient is None else model.native_patient(patient),
-            occurred_at_ms=None if occurred_at is None else model.native_time(occurred_at),
-            answer_within_ms=model.native_millis(answer_within),
-            reply_to=None if reply_to is None else _name(reply_to),
-            idempotency_key=idempotency_key,
-        )
-        return str(await run(lambda: self._native.send(draft)))
-
-    def conversation(self, recipient: Recipient) -> str:
-        """The conversation that this person shares with a recipient."""
-        native_recipient = model.native_recipient(recipient)
-        return str(do(lambda: self._native.conversation(native_recipient)))
-
-    async def timeline(
-        self, conversation: str, *, before: int | None = None, size: int = 50
-    ) -> Page:
-        """A page of a conversation, ending before ``before`` or with the newest message."""
-        page = await run(lambda: self._native.timeline(conversation, before, size))
-        return Page(model.messages(page.messages), page.before)
-
-    async def deliveries(self, message: str) -> tuple[PersonDelivery, ...]:
-        """How a message of this device stands with everybody it went to; ``message`` is what
-        :meth:`send` returned."""
-        deliveries = await run(lambda: self._native.deliveries(message))
-        return tuple(model.delivery(record) for record in deliveries)
-
-    async def messages(self, *references: str) -> tuple[Message, ...]:
-        """Messages by reference, in the order asked: what an event has announced, say. Those that are
-        not on this device are left out."""
-        return model.messages(await run(lambda: self._native.messages(list(references))))
-
-    async def mark_read(self, *messages: Message | str) -> None:
-        """Notes that a person has opened messages, here; their authors get a signed receipt. A preview
-        on a lock screen is not an opening. Takes messages, or their references."""
-        references = [_name(one) for one in messages]
-        await run(lambda: self._native.mark_read(references))
-
-    async def answer(self, message: Message | str, verdict: Verdict, read_back: str = "") -> str:
-        """Accepts or declines a message that asks for it, with what was understood or why not; takes the
-        message, or its reference. Everybody in the conversation learns of it; answering is reading. A
-        person may change their mind: the last answer stands. Durable when it returns; returns the id of
-        the answer, which :meth:`deliveries` knows."""
-        reference, said = _name(message), native.Verdict[verdict.name]
-        return str(await run(lambda: self._native.answer(reference, said, read_back)))
-
-    async def answers(self, message: Message | str) -> tuple[Answer, ...]:
-        """Every answer to a message that counts, oldest first; the last one of a person stands. Takes the
-        message, its reference, or what :meth:`send` returned on this device."""
-        found = await run(lambda: self._native.answers(_name(message)))
-        return tuple(model.answer(record) for record in found)
-
-    async def open_items(self, which: OpenItems, *, limit: int = 50) -> tuple[Message, ...]:
-        """Messages that ask for an answer which nobody has given yet, the most urgent first, then by
-        their deadlines."""
-        wanted = native.OpenItems[which.name]
-        return model.messages(await run(lambda: self._native.open_items(wanted, limit)))
-
-    async def recall(self, message: Message | str, reason: str = "") -> None:
-        """Takes a message of this person back, with a reason that everybody in the conversation can read:
-        its text is gone from here at once, from devices that are online in a moment, from others before
-        they show it. What has become of it on each device is in :meth:`deliveries`. Takes the message,
-        its reference, or what :meth:`send` returned on this device.
-
-        A device that was shown it may have been read, photographed or backed up; what a recall means is
-        each device's own word."""
-        await run(lambda: self._native.recall(_name(message), reason))
-
-    async def unread(self, conversation: str) -> int:
-        """How many messages of a conversation nobody has opened yet."""
-        return int(await run(lambda: self._native.unread(conversation)))
-
-    async def unread_total(self) -> int:
-        """How many messages nobody has opened yet, in all conversations: what a badge shows."""
-        return int(await run(lambda: self._native.unread_total()))
-
-    async def conversations(
-        self, *, before: int | None = None, size: int = 50
-    ) -> ConversationPage:
-        """A page of the list of conversations: those whose newest message is older than ``before``, or
-        the first ones, the newest first. Works while locked; only the previews are missing then.
-
-        A conversation in which somebody has only begun to write is not on the list. One that gets a
-        message between two pages moves to the front: ask for the first page again to see it."""
-        return model.conversation_page(
-            await run(lambda: self._native.conversations(before, size))
-        )
-
-    async def follow_conversations(self, *, size: int = 50) -> ConversationListView:
-        """Follows the ``size`` conversations with the newest messages: a first screen. Works while
-        locked; previews come with the unlock and go with the lock."""
-        return ConversationListView(await run(lambda: self._native.follow_conversations(size)))
-
-    async def search(
-        self,
-        text: str,
-        *,
-        conversation: str | None = None,
-        before: int | None = None,
-        limit: int = 50,
-    ) -> tuple[Message, ...]:
-        """Looks for messages: all words must occur, the last one may be unfinished. Newest first."""
-        found = await run(lambda: self._native.search(text, conversation, before, limit))
-        return model.messages(found)
-
-    async def save_draft(self, recipient: Recipient, text: str) -> None:
-        """Keeps what somebody has begun to write; an empty text removes it."""
-        native_recipient = model.native_recipient(recipient)
-        await run(lambda: self._native.save_draft(native_recipient, text))
-
-    async def draft(self, conversation: str) -> str | None:
-        """What somebody has begun to write."""
-        found: str | None = await run(lambda: self._native.draft(conversation))
-        return found
-
-    async def follow(self, conversation: str, *, size: int = 50) -> TimelineView:
-        """Follows the newest ``size`` messages of a conversation."""
-        return TimelineView(await run(lambda: self._native.follow(conversation, size)))
 
     # What the app is told.
 
@@ -309,6 +156,13 @@ class Client:
         """One full round: sends what can be sent, fetches everything that waits, sends receipts."""
         done = await run(lambda: self._native.sync_once(None))
         return Round(done.posted, done.received, done.waiting)
+
+    async def remind(self) -> datetime | None:
+        """Tells of everything that is due (the events :class:`~wardline.MessageReminder` and
+        :class:`~wardline.AnswerOverdue`, notices of an :class:`~wardline.Inbox`), and returns when to call again,
+        if anything waits. The loop and :meth:`sync_once` do it by themselves; an app that is about to be suspended
+        asks, to set the system's alarm. Works while locked and without a line."""
+        return maybe_time(await run(lambda: self._native.remind()))
 
     async def pending_requests(self) -> tuple[PendingRequest, ...]:
         """What to ask the relay now, for a host that carries calls itself."""
@@ -443,38 +297,3 @@ class Opening:
     ) -> None:
         if self._client is not None:
             await self._client.close()
-
-
-class EventStream(AsyncIterator[Event]):
-    """What happens, one event after the other; see :meth:`Client.events`."""
-
-    def __init__(self, client: Client, batch: int, confirm: bool) -> None:
-        self._client = client
-        self._batch = batch
-        self._confirm = confirm
-        self._waiting: list[Event] = []
-        self._last: Event | None = None
-
-    def __aiter__(self) -> EventStream:
-        return self
-
-    async def __anext__(self) -> Event:
-        try:
-            if not self._waiting:
-                await self._fetch()
-        except ClosedError:
-            raise StopAsyncIteration from None
-        self._last = self._waiting.pop()
-        return self._last
-
-    async def _fetch(self) -> None:
-        # Whoever asks for the next one has dealt with the last one.
-        if self._last is not None and self._confirm:
-            await self._client.confirm(self._last)
-        cursor = 0 if self._last is None else self._last.cursor
-        batch: Sequence[Event] = await self._client.next_events(cursor, limit=self._batch)
-        self._waiting = list(reversed(batch))
-
-
-def _name(message: Message | str) -> str:
-    return message.reference if isinstance(message, Message) else message

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from . import model
 from ._bridge import do, native
+from ._times import native_millis
 from .host import KeyStore, Transport
 
 
@@ -65,6 +65,6 @@ def native_config(config: Config) -> Any:
         else native.PassphraseCost(
             memory_kib=cost.memory_kib, passes=cost.passes, lanes=cost.lanes
         ),
-        transport_timeout_ms=model.native_millis(config.transport_timeout),
-        key_store_timeout_ms=model.native_millis(config.key_store_timeout),
+        transport_timeout_ms=native_millis(config.transport_timeout),
+        key_store_timeout_ms=native_millis(config.key_store_timeout),
     )

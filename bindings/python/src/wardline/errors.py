@@ -145,6 +145,16 @@ class DirectoryError(WardlineError):
         self.held, self.offered = native.held, native.offered
 
 
+class ProofError(WardlineError):
+    """A message proves nothing to whoever verifies it."""
+
+    #: What does not hold, in a stable word such as ``revoked``.
+    reason: str = ""
+
+    def _take(self, native: Any) -> None:
+        self.reason = native.reason
+
+
 class NotFoundError(WardlineError):
     """There is no such message, conversation or device here."""
 
@@ -191,6 +201,7 @@ _DOMAINS: dict[str, type[WardlineError]] = {
     "Network": NetworkError,
     "Relay": RelayError,
     "Directory": DirectoryError,
+    "Proof": ProofError,
     "NotFound": NotFoundError,
     "Argument": ArgumentError,
     "Closed": ClosedError,

@@ -9,6 +9,7 @@ from typing import Any
 
 from . import model
 from ._bridge import native
+from ._times import time
 from .answers import Verdict
 from .model import Priority
 
@@ -67,6 +68,39 @@ class MessageAnswered(Event):
 @dataclass(frozen=True, slots=True)
 class MessageRecalled(Event):
     """A message was taken back by its author; its text is gone from this device."""
+
+    #: The message's reference.
+    reference: str
+    conversation: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageAmended(Event):
+    """The text of a message was corrected by its author; what it said before is in its history."""
+
+    #: The message's reference.
+    reference: str
+    conversation: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageReminder(Event):
+    """A stat message still waits: nobody has accepted it, and this person has not answered. Comes again and again,
+    as often as the policy says; an unconfirmed one goes when the next one comes."""
+
+    #: The message's reference.
+    reference: str
+    conversation: str
+    #: How loudly to tell.
+    tier: Priority
+    #: 1 for the first time.
+    round: int
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerOverdue(Event):
+    """A message of this person's asked for an answer within a time, and nobody has accepted it by then. Comes
+    once."""
 
     #: The message's reference.
     reference: str
@@ -133,6 +167,15 @@ _KINDS: dict[Any, Callable[[int, datetime, Any], Event]] = {
     native.Event.MESSAGE_RECALLED: lambda cursor, at, it: MessageRecalled(
         cursor, at, it.reference, it.conversation
     ),
+    native.Event.MESSAGE_AMENDED: lambda cursor, at, it: MessageAmended(
+        cursor, at, it.reference, it.conversation
+    ),
+    native.Event.MESSAGE_REMINDER: lambda cursor, at, it: MessageReminder(
+        cursor, at, it.reference, it.conversation, model.priority(it.tier), it.round
+    ),
+    native.Event.ANSWER_OVERDUE: lambda cursor, at, it: AnswerOverdue(
+        cursor, at, it.reference, it.conversation
+    ),
     native.Event.READ_ELSEWHERE: lambda cursor, at, it: ReadElsewhere(cursor, at, it.reference),
     native.Event.ENVELOPE_REFUSED: lambda cursor, at, it: EnvelopeRefused(cursor, at, it.code, it.healing),
     native.Event.DIRECTORY_CHANGED: lambda cursor, at, it: DirectoryChanged(cursor, at, it.version),
@@ -144,7 +187,7 @@ _KINDS: dict[Any, Callable[[int, datetime, Any], Event]] = {
 
 def event(record: Any) -> Event:
     """An event of this package for one of the native library."""
-    at = model.time(record.at_ms)
+    at = time(record.at_ms)
     kind = _KINDS.get(type(record.event))
     if kind is None:
         return UnknownEvent(record.cursor, at)

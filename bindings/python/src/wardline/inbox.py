@@ -11,6 +11,7 @@ from typing import Any
 
 from . import model
 from ._bridge import do, native, run
+from ._times import time
 from .config import Config, native_config
 from .host import native_key_store, native_transport
 from .model import Priority
@@ -41,6 +42,8 @@ class Notice:
     conversation: str | None = field(repr=False)
     #: Who wrote it; only where the policy allows it and the directory proves it.
     sender: NoticeSender | None = field(repr=False)
+    #: 0 when it has just come; then how often it was repeated, because nobody has accepted a stat message.
+    round: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +149,8 @@ def _notice(record: Any) -> Notice:
         record.reference,
         record.tag,
         model.priority(record.tier),
-        model.time(record.arrived_at_ms),
+        time(record.arrived_at_ms),
         record.conversation,
         None if sender is None else NoticeSender(sender.user, sender.display_name),
+        record.round,
     )

@@ -7,11 +7,22 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ._bridge import native
-from .answers import Answer, Asked, Recalled, RecallOutcome, StandingAnswer, Verdict
+from ._times import maybe_time, time
+from .answers import (
+    Amended,
+    Answer,
+    Asked,
+    Recalled,
+    RecallOutcome,
+    StandingAnswer,
+    Verdict,
+    Version,
+)
+from .structured import Structured, structured
 
 if TYPE_CHECKING:
     from .host import RelayRequest
@@ -180,6 +191,12 @@ class Message:
     in_reply_to: str | None
     #: When its author has taken it back; its text is gone then.
     recalled: Recalled | None
+    #: When its author has corrected it: the text is what it says now, and :meth:`Client.history` has what it
+    #: said before.
+    amended: Amended | None
+    #: What its typed fields say, when it has any that this version knows, or a vendor's. A corrected message
+    #: has the text alone.
+    structured: Structured | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,6 +319,18 @@ class TimelineChange:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenItemsChange:
+    """What changed in a view of open messages since the last look; the view has them in their order."""
+
+    #: References of messages that are not open any more, or have made room for more urgent ones.
+    removed: tuple[str, ...]
+    #: Messages that are shown already and changed.
+    updated: tuple[Message, ...]
+    #: Messages that are new in the view.
+    added: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class OwnDevice:
     """One of this person's devices, as the directory lists it."""
 
@@ -338,12 +367,6 @@ class PendingRequest:
 
 # From the native library and to it.
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_FIRST, _LAST = (
-    (datetime(*day, tzinfo=timezone.utc) - _EPOCH) // timedelta(milliseconds=1)
-    for day in ((1, 1, 1), (9999, 12, 31))
-)
-
 _PRIORITY = {member: Priority[member.name] for member in native.Priority}
 _DIRECTION = {member: Direction[member.name] for member in native.Direction}
 _PROOF = {member: Proof[member.name] for member in native.Proof}
@@ -351,23 +374,6 @@ _STATE = {member: DeliveryState[member.name] for member in native.DeliveryState}
 _CAUSE = {member: FailureCause[member.name] for member in native.FailureCause}
 _VERDICT = {member: Verdict[member.name] for member in native.Verdict}
 _OUTCOME = {member: RecallOutcome[member.name] for member in native.RecallOutcome}
-
-
-def time(millis: int) -> datetime:
-    # A sender says what they like: no time of theirs may make a conversation unreadable.
-    return _EPOCH + timedelta(milliseconds=min(max(millis, _FIRST), _LAST))
-
-
-def native_time(moment: datetime) -> int:
-    return round((moment - _EPOCH) / timedelta(milliseconds=1))
-
-
-def maybe_time(millis: int | None) -> datetime | None:
-    return None if millis is None else time(millis)
-
-
-def native_millis(duration: timedelta | None) -> int | None:
-    return None if duration is None else round(duration / timedelta(milliseconds=1))
 
 
 def priority(value: Any) -> Priority:
@@ -389,17 +395,19 @@ def native_recipient(recipient: Recipient) -> Any:
 
 
 def native_patient(patient: Patient) -> Any:
-    identifiers = [
-        native.PatientIdentifier(system=one.system, value=one.value) for one in patient.identifiers
-    ]
+    identifiers = [native_identifier(one) for one in patient.identifiers]
     return native.Patient(
         identifiers=identifiers, name=patient.name, encounter=patient.encounter
     )
 
 
-def _patient(patient: Any) -> Patient:
-    identifiers = (PatientIdentifier(one.system, one.value) for one in patient.identifiers)
-    return Patient(tuple(identifiers), patient.name, patient.encounter)
+def native_identifier(identifier: PatientIdentifier) -> Any:
+    return native.PatientIdentifier(system=identifier.system, value=identifier.value)
+
+
+def patient(record: Any) -> Patient:
+    identifiers = (PatientIdentifier(one.system, one.value) for one in record.identifiers)
+    return Patient(tuple(identifiers), record.name, record.encounter)
 
 
 def message(record: Any) -> Message:
@@ -416,7 +424,7 @@ def message(record: Any) -> Message:
         text=record.text,
         content_type=record.content_type,
         supported=record.supported,
-        patient=None if record.patient is None else _patient(record.patient),
+        patient=None if record.patient is None else patient(record.patient),
         created_at=time(record.created_at_ms),
         arrived_at=time(record.arrived_at_ms),
         read_at=maybe_time(record.read_at_ms),
@@ -424,6 +432,8 @@ def message(record: Any) -> Message:
         asked=None if record.asked is None else _asked(record.asked),
         in_reply_to=record.in_reply_to,
         recalled=None if record.recalled is None else _recalled(record.recalled),
+        amended=None if record.amended is None else _amended(record.amended),
+        structured=None if record.structured is None else structured(record.structured),
     )
 
 
@@ -433,6 +443,21 @@ def _asked(record: Any) -> Asked:
 
 def _recalled(record: Any) -> Recalled:
     return Recalled(record.by, time(record.at_ms), record.reason)
+
+
+def _amended(record: Any) -> Amended:
+    return Amended(record.by, time(record.at_ms), record.reason, record.versions)
+
+
+def version(record: Any) -> Version:
+    return Version(
+        reference=record.reference,
+        by=record.by,
+        at=time(record.at_ms),
+        text=record.text,
+        reason=record.reason,
+        stands=record.stands,
+    )
 
 
 def verdict(value: Any) -> Verdict:
@@ -447,6 +472,8 @@ def answer(record: Any) -> Answer:
         read_back=record.read_back,
         at=time(record.at_ms),
         stands=record.stands,
+        version=record.version,
+        outdated=record.outdated,
     )
 
 
@@ -533,4 +560,12 @@ def change(record: Any) -> TimelineChange:
         updated=messages(record.updated),
         added=messages(record.added),
         unread=record.unread,
+    )
+
+
+def open_change(record: Any) -> OpenItemsChange:
+    return OpenItemsChange(
+        removed=tuple(record.removed),
+        updated=messages(record.updated),
+        added=messages(record.added),
     )

@@ -11,7 +11,7 @@ from typing import Any
 from . import model
 from ._bridge import do, run
 from .errors import ClosedError
-from .model import Conversation, ConversationListChange, Message, TimelineChange
+from .model import Conversation, ConversationListChange, Message, OpenItemsChange, TimelineChange
 
 
 class TimelineView(AsyncIterator[TimelineChange]):
@@ -77,6 +77,36 @@ class ConversationListView(AsyncIterator[ConversationListChange]):
         return self
 
     async def __anext__(self) -> ConversationListChange:
+        try:
+            return await self.changed()
+        except ClosedError:
+            raise StopAsyncIteration from None
+
+
+class OpenItemsView(AsyncIterator[OpenItemsChange]):
+    """The most urgent open messages of a kind, kept up to date.
+
+    Iterating yields what changed, and ends when the client is closed; it raises
+    :class:`~wardline.LockedError` as soon as the client is locked. The view is empty then, and after
+    the unlock the next change brings everything.
+    """
+
+    def __init__(self, inside: Any) -> None:
+        self._native = inside
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """What it shows now, the most urgent first, then by deadlines."""
+        return model.messages(do(self._native.snapshot))
+
+    async def changed(self) -> OpenItemsChange:
+        """Waits until something has changed and says what."""
+        return model.open_change(await run(lambda: self._native.changed(None)))
+
+    def __aiter__(self) -> OpenItemsView:
+        return self
+
+    async def __anext__(self) -> OpenItemsChange:
         try:
             return await self.changed()
         except ClosedError:

@@ -41,7 +41,7 @@ async def exactly_once(
     message: Sent, devices: Iterable[Device], written: Iterable[Sent]
 ) -> None:
     """Every device that a message is for shows it once, and no other shows it at all. Of one that was taken
-    back it shows once that it was."""
+    back it shows once that it was, and of one that was corrected what it says now."""
     same = [one for one in written if _alike(one) == _alike(message)]
     wrong: list[str] = []
     receivers = 0
@@ -57,8 +57,9 @@ async def exactly_once(
         for conversation in await _conversations(device):
             for found in await device.messages_in(conversation):
                 shown[found.reference] += 1
-                if found.recalled is not None:
+                if found.recalled is not None or found.amended is not None:
                     gone.add(found.reference)
+                    continue
                 texts += (found.text, found.sender) == (message.text, message.author.user)
         if shown[message.reference] != expected:
             wrong.append(f"{device.name} shows it {_times(shown[message.reference])}")

@@ -30,6 +30,7 @@ from wardline.model import (
     Team,
 )
 from wardline.secrets import Passphrase
+from wardline.structured import Structured
 
 from .box import open_client, open_inbox
 from .condition import Condition
@@ -180,10 +181,12 @@ class Device(Participant):
     async def send(
         self,
         to: Participant | Recipient,
-        text: str,
+        text: str = "",
         *,
+        structured: Structured | None = None,
         priority: Priority | str = Priority.ROUTINE,
         patient: Patient | None = None,
+        occurred_at: datetime | None = None,
         answer_within: timedelta | None = None,
         reply_to: Sent | Message | None = None,
         idempotency_key: str | None = None,
@@ -191,16 +194,23 @@ class Device(Participant):
         """Writes a message. It is on this device's disk when this returns; the ward carries it."""
         recipient = Person(to.user) if isinstance(to, Participant) else to
         priority = Priority(priority)
-        self._ward._will_write(text, patient)
+        for word in (text, *_words(structured)):
+            self._ward._will_write(word, patient)
         message = await self.client.send(
             recipient,
             text,
+            structured=structured,
             priority=priority,
             patient=patient,
+            occurred_at=occurred_at,
             answer_within=answer_within,
             reply_to=None if reply_to is None else reply_to.reference,
             idempotency_key=idempotency_key,
         )
+        if structured is not None and not text:
+            # It was made of the fields.
+            [written] = await self.client.messages(f"{self.id}/{message}")
+            text = written.text
         return await self._ward._wrote(self, message, recipient, text, priority, patient)
 
     async def opens(self, message: Sent | Message) -> Message:
@@ -222,6 +232,14 @@ class Device(Participant):
         said = f": {read_back!r}" if read_back else ""
         does = "accepts" if accept else "declines"
         self._note(f"{does} {self._ward._name(message.reference)}{said}")
+
+    async def amend(self, message: Sent | Message, text: str, reason: str = "") -> None:
+        """The author corrects what a message says; what it said before stays in its history."""
+        self._ward._will_write(text, None)
+        self._ward._will_write(reason, None)
+        await self.client.amend(message.reference, text, reason)
+        why = f" ({reason!r})" if reason else ""
+        self._note(f"corrects {self._ward._name(message.reference)} to {text!r}{why}")
 
     async def recall(self, message: Sent | Message, reason: str = "") -> None:
         """The author takes a message back: its text goes, on every device that says so."""
@@ -289,6 +307,22 @@ class Device(Participant):
         did = {None: "answered", True: "accepted", False: "declined"}[accept]
         words = f"{self.name} knows that {self._ward._name(user)} has {did} {message.name}"
         return Condition(words, holds, how)
+
+    def says(self, message: Sent, text: str) -> Condition:
+        """A person who looks at this device reads this in the message: for one that was corrected."""
+
+        async def found() -> str | None:
+            shown = [] if self.client.is_locked else await self.client.messages(message.reference)
+            return shown[0].text if shown else None
+
+        async def holds() -> bool:
+            return await found() == text
+
+        async def how() -> str:
+            says = await found()
+            return "it does not show it" if says is None else f"it says {says!r}"
+
+        return Condition(f"on {self.name} {message.name} says {text!r}", holds, how)
 
     def has_text(self, text: str, other: Participant | Recipient | str) -> Condition:
         """The conversation with a person or a team has a message that says this: for messages that an
@@ -370,6 +404,15 @@ def is_for(message: Sent, device: Device) -> bool:
     if device is message.author:
         return True
     return device.user in message.users or device.user == message.author.user
+
+
+def _words(structured: Structured | None) -> tuple[str, ...]:
+    """Every text in the fields of a structured message."""
+    if structured is None:
+        return ()
+    names = (one.name for one in dataclasses.fields(structured))
+    values = (getattr(structured, name) for name in names if name not in ("ordered_by", "type_uri"))
+    return tuple(value for value in values if isinstance(value, str))
 
 
 def recipient_words(recipient: Recipient) -> str:

@@ -89,6 +89,12 @@ def in_words(event: Event, naming: Naming) -> str | None:
             return f"knows: {naming(user)} has {verdict.value} {naming(reference)}"
         case events.MessageRecalled(reference=reference):
             return f"knows: {naming(reference)} was taken back, and shows it no more"
+        case events.MessageAmended(reference=reference):
+            return f"knows: {naming(reference)} was corrected, and shows what it says now"
+        case events.MessageReminder(reference=reference, round=round):
+            return f"is reminded of {naming(reference)}, which nobody has accepted (time {round})"
+        case events.AnswerOverdue(reference=reference):
+            return f"learns that nobody has accepted {naming(reference)} in time"
         case events.ReadElsewhere(reference=reference):
             return f"knows: {naming(reference)} was read on another device"
         case events.EnvelopeRefused(code=code, healing=healing):
