@@ -35,6 +35,10 @@ pub struct Draft {
     /// it is made of the fields. A vendor's type needs a text.
     #[uniffi(default = None)]
     pub structured: Option<Structured>,
+    /// Offers short texts that a recipient may answer with as they are: at most 8, each one line of at most 160 bytes
+    /// and none twice. Software that does not know offers shows the message without them.
+    #[uniffi(default = [])]
+    pub offers: Vec<String>,
 }
 
 /// Whom a message is for.
@@ -121,7 +125,7 @@ impl TryFrom<Draft> for wardline::Draft {
         if let Some(structured) = draft.structured {
             core = core.structured(structured.try_into()?);
         }
-        Ok(core)
+        Ok(core.offer(draft.offers))
     }
 }
 

@@ -276,7 +276,8 @@ impl From<Error> for WardlineError {
             Error::Send(
                 SendError::TooLong { length, limit }
                 | SendError::TooLarge { length, limit }
-                | SendError::TooManyIdentifiers { length, limit },
+                | SendError::TooManyIdentifiers { length, limit }
+                | SendError::TooManyOffers { length, limit },
             ) => {
                 variant!(Send, facts, length: Some(length), limit: Some(limit))
             }

@@ -59,6 +59,12 @@ pub struct Message {
     /// What its typed fields say, when it has any that this version knows, or a vendor's. A corrected message has
     /// the text alone.
     pub structured: Option<Structured>,
+    /// Texts that a recipient may answer with as they are, by their places (`reply_with`). They are those of the
+    /// message as it was first written.
+    pub offers: Vec<String>,
+    /// Of a reply with one of the texts that the message it replies to offers: its place among them, from 0. The
+    /// reply says exactly that text.
+    pub chosen: Option<u32>,
 }
 
 /// Shows ids and states, nothing of what was written.
@@ -202,6 +208,8 @@ impl From<wardline::Message> for Message {
             recalled: message.recalled.map(Recalled::from),
             amended: message.amended.map(Amended::from),
             structured: message.structured.and_then(Structured::of),
+            offers: message.offers,
+            chosen: message.chosen,
         }
     }
 }

@@ -1,13 +1,14 @@
 //! One device of one person, as an object that a host holds.
 //!
 //! * `mod.rs`: enrolling, opening, shutting down.
-//! * `messages`: writing and reading. `answers`: accepting, declining, taking back. `correcting`: correcting and proving.
+//! * `messages`: writing and reading. `answers`: accepting, declining, taking back. `choosing`: short replies. `correcting`: correcting and proving.
 //!   `finding`: filters, cautions, times. `events`: what the app is
 //!   told, and the line to the relay. `keys`: lock and passphrase. `devices`: the person's own. [`config`]: what a device is opened with.
 //!
 //! Every method answers `WL-CLOSED` once the client was shut down.
 
 mod answers;
+mod choosing;
 pub mod config;
 mod correcting;
 mod devices;

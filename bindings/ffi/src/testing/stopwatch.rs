@@ -49,6 +49,7 @@ impl Stopwatch {
                     reply_to: None,
                     idempotency_key: None,
                     structured: None,
+                    offers: Vec::new(),
                 };
                 let started = Started::now();
                 core.send(wardline::Draft::try_from(draft)?).await?;

@@ -73,6 +73,24 @@ class OpenItems(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """Somebody's reply with one of the texts that a message offers."""
+
+    #: Who chose.
+    user: str
+    #: The place of the offer, from 0.
+    index: int
+    #: When, by the clock of their device.
+    at: datetime
+    #: The reply's reference.
+    reply: str
+    #: Whether it is the person's last one.
+    stands: bool
+    #: Whether they had read another text than the one that stands: the message was corrected since.
+    outdated: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Amended:
     """That the text of a message was corrected. What stands is the message's text."""
 

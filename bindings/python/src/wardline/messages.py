@@ -5,13 +5,14 @@ Everything else of a device stands in :mod:`wardline.client`, which has all of t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from . import finding, model
 from ._bridge import do, native, run
 from ._times import maybe_native_time, native_millis
-from .answers import Answer, OpenItems, Verdict, Version
+from .answers import Answer, Choice, OpenItems, Verdict, Version
 from .finding import Caution, Filter, LoopGrouping, LoopTimes, PersonDevice
 from .model import (
     ConversationPage,
@@ -42,6 +43,7 @@ class Messages:
         occurred_at: datetime | None = None,
         answer_within: timedelta | None = None,
         reply_to: Message | str | None = None,
+        offers: Sequence[str] = (),
         idempotency_key: str | None = None,
     ) -> str:
         """Takes a message and returns its id: it is on disk then and will be sent, whatever happens to
@@ -50,7 +52,8 @@ class Messages:
         ``structured`` are typed fields; the text is then what devices show that do not know their type, and is
         made of the fields when it is empty. ``occurred_at`` is when what it tells of happened, a laboratory result, say. ``answer_within`` asks
         for an :meth:`answer` by then; a stat message asks for one by itself, without a time. ``reply_to``
-        is a message of the same conversation, or its reference."""
+        is a message of the same conversation, or its reference. ``offers`` are short texts that a recipient may
+        answer with as they are, at most 8."""
         draft = _draft(
             recipient,
             text,
@@ -59,6 +62,7 @@ class Messages:
             occurred_at_ms=maybe_native_time(occurred_at),
             answer_within_ms=native_millis(answer_within),
             reply_to=None if reply_to is None else _name(reply_to),
+            offers=list(offers),
             idempotency_key=idempotency_key,
             structured=None if structured is None else native_structured(structured),
         )
@@ -131,6 +135,18 @@ class Messages:
         message, its reference, or what :meth:`send` returned on this device."""
         found = await run(lambda: self._native.answers(_name(message)))
         return tuple(model.answer(record) for record in found)
+
+    async def reply_with(self, message: Message | str, index: int) -> str:
+        """Answers a message with the text that it offers at a place, from 0: a reply in the same conversation that
+        says exactly that. It is no verdict: a message that asks for an answer stays open until somebody accepts it
+        with :meth:`answer`. Choosing is reading. Durable when it returns; returns the id of the reply."""
+        return str(await run(lambda: self._native.reply_with(_name(message), index)))
+
+    async def choices(self, message: Message | str) -> tuple[Choice, ...]:
+        """Everybody's replies with the texts that a message offers, oldest first; the last one of a person stands.
+        Takes the message, its reference, or what :meth:`send` returned on this device."""
+        found = await run(lambda: self._native.choices(_name(message)))
+        return tuple(model.choice(record) for record in found)
 
     async def open_items(self, which: OpenItems, *, limit: int = 50) -> tuple[Message, ...]:
         """Messages that ask for an answer which nobody has given yet, the most urgent first, then by

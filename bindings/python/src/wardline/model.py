@@ -16,6 +16,7 @@ from .answers import (
     Amended,
     Answer,
     Asked,
+    Choice,
     Recalled,
     RecallOutcome,
     StandingAnswer,
@@ -197,6 +198,12 @@ class Message:
     #: What its typed fields say, when it has any that this version knows, or a vendor's. A corrected message
     #: has the text alone.
     structured: Structured | None = field(repr=False)
+    #: Texts that a recipient may answer with as they are, by their places: :meth:`Client.reply_with`. They are those
+    #: of the message as it was first written.
+    offers: tuple[str, ...] = field(repr=False)
+    #: Of a reply with one of the texts that the message it replies to offers: its place among them, from 0. The
+    #: reply says exactly that text.
+    chosen: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -434,6 +441,8 @@ def message(record: Any) -> Message:
         recalled=None if record.recalled is None else _recalled(record.recalled),
         amended=None if record.amended is None else _amended(record.amended),
         structured=None if record.structured is None else structured(record.structured),
+        offers=tuple(record.offers),
+        chosen=record.chosen,
     )
 
 
@@ -473,6 +482,17 @@ def answer(record: Any) -> Answer:
         at=time(record.at_ms),
         stands=record.stands,
         version=record.version,
+        outdated=record.outdated,
+    )
+
+
+def choice(record: Any) -> Choice:
+    return Choice(
+        user=record.user,
+        index=record.index,
+        at=time(record.at_ms),
+        reply=record.reply,
+        stands=record.stands,
         outdated=record.outdated,
     )
 
