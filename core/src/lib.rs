@@ -131,8 +131,8 @@ pub use engine::event::{Delivered, Event, EventCursor, Tier};
 #[cfg(feature = "failpoints")]
 #[doc(hidden)]
 pub use engine::points::FAILPOINTS;
-pub use escalation::{Armed, EscalationStatus, EscalationTier, Stopped, TierStatus};
 pub use error::{Error, ReachError, Recovery, SendError};
+pub use escalation::{Armed, EscalationStatus, EscalationTier, Stopped, TierStatus};
 pub use id::{ConversationId, IdError, MessageId, MessageRef};
 pub use message::{
     Amended, Answer, Asked, Caution, Choice, Conversation, ConversationPage, CriticalResult,

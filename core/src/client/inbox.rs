@@ -116,8 +116,8 @@ impl Inbox {
         let latest = self.client.latest();
         let store = &self.client.inner.store;
         let (us, now) = (self.user().clone(), self.client.inner.clock.now());
-        let notices =
-            store.read(move |connection| notice::pending(connection, &us, now, latest, MOST_NOTICES));
+        let notices = store
+            .read(move |connection| notice::pending(connection, &us, now, latest, MOST_NOTICES));
         Ok(Collected {
             notices: notices.await?,
             complete,

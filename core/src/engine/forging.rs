@@ -52,10 +52,7 @@ pub(crate) fn seal(
     change(&mut content);
     let sealed = Sealed::new(step, &content)?;
     let message = outbox::insert(step, row, &content, Some(&sealed))?;
-    let at_hand = AtHand {
-        audience,
-        missing: Vec::new(),
-    };
+    let at_hand = AtHand::of(audience);
     send_off(step, message, &content, &sealed, &at_hand)?;
     Ok(message_id)
 }

@@ -31,6 +31,18 @@ pub(super) struct AtHand {
     held: Option<Held>,
 }
 
+impl AtHand {
+    /// An audience that has sessions, and nothing is held for anybody else.
+    #[cfg(any(test, feature = "testing"))]
+    pub(super) fn of(audience: Audience) -> Self {
+        Self {
+            audience,
+            missing: Vec::new(),
+            held: None,
+        }
+    }
+}
+
 struct Held {
     asked_for: v1::Escalation,
     tiers: Vec<Vec<holding::Eligible>>,

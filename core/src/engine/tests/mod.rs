@@ -20,7 +20,9 @@ use crate::{
     conversation::Recipient,
     directory::{self, ProvenSender},
     id::{MessageId, MessageRef},
-    message::{AMEND, ANSWER, RECALL, TEXT, Verdict, amend, answer, list, receipts},
+    message::{
+        AMEND, ANSWER, RECALL, TEXT, Verdict, amend, answer, clocks::Clocks, list, receipts,
+    },
     session::{open::OpenedContent, seal::Binding},
     store,
 };
@@ -158,6 +160,7 @@ impl Device {
                 checkpoint_confirmed: true,
                 head_confirmed: true,
                 now: NOW,
+                clocks: Clocks::device_only(NOW),
             },
             envelopes: 0,
         }
@@ -176,7 +179,7 @@ impl Device {
             Happens::Message => self.open(Who::Author, false, content(None)),
             Happens::Word(word) => self.open(word.who, word.revoked, content(Some(word))),
             Happens::Read => {
-                receipts::mark_read(&self.connection, message(), NOW).unwrap();
+                receipts::mark_read(&self.connection, message(), NOW, NOW).unwrap();
             }
         }
         self.check();
@@ -231,7 +234,7 @@ impl Device {
     /// What holds at every moment.
     fn check(&self) {
         let us = &self.context.identity.user_id;
-        let page = list::look(&self.connection, us, None, None, 10).unwrap();
+        let page = list::look(&self.connection, us, None, None, 10, NOW).unwrap();
         let unread = self.count(
             "SELECT count(*) FROM message
              WHERE direction = 2 AND read_at IS NULL AND shown = 1 AND recalled_at IS NULL",
