@@ -6,6 +6,7 @@ use crate::{
     amend::Amended,
     answer::{Asked, RecallOutcome, Recalled, StandingAnswer},
     draft::{Patient, Priority},
+    roles::InRole,
     structured::Structured,
 };
 
@@ -65,6 +66,8 @@ pub struct Message {
     /// Of a reply with one of the texts that the message it replies to offers: its place among them, from 0. The
     /// reply says exactly that text.
     pub chosen: Option<u32>,
+    /// When it is in a conversation with a role: which, and as what its sender speaks for it.
+    pub role: Option<InRole>,
 }
 
 /// Shows ids and states, nothing of what was written.
@@ -210,6 +213,7 @@ impl From<wardline::Message> for Message {
             structured: message.structured.and_then(Structured::of),
             offers: message.offers,
             chosen: message.chosen,
+            role: message.role.map(InRole::from),
         }
     }
 }

@@ -17,6 +17,7 @@ mod finding;
 mod keys;
 mod messages;
 mod push;
+mod roles;
 
 use std::{
     path::Path,

@@ -136,6 +136,7 @@ from .model import (
     Team,
     TimelineChange,
 )
+from .roles import InRole, RoleHolder, RoleSpeaker, RoleStatus
 from .secrets import Passphrase
 from .structured import CriticalResult, Order, Sbar, Structured, VendorContent
 from .views import ConversationListView, OpenItemsView, TimelineView
@@ -150,10 +151,10 @@ __all__ = [
     "Asked",
     "AuthorityError",
     "Caller",
-    "Client",
-    "ClosedError",
     "Caution",
     "Choice",
+    "Client",
+    "ClosedError",
     "Collected",
     "Config",
     "Conversation",
@@ -176,6 +177,7 @@ __all__ = [
     "FailureCause",
     "Filter",
     "ForkedError",
+    "InRole",
     "Inbox",
     "Interrupted",
     "Interrupts",
@@ -231,6 +233,9 @@ __all__ = [
     "RelayRequest",
     "RelayResponse",
     "Role",
+    "RoleHolder",
+    "RoleSpeaker",
+    "RoleStatus",
     "Round",
     "Sbar",
     "SendError",

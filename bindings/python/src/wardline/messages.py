@@ -23,6 +23,7 @@ from .model import (
     Priority,
     Recipient,
 )
+from .roles import RoleStatus, role_status
 from .structured import Structured, native_structured
 from .views import ConversationListView, OpenItemsView, TimelineView
 
@@ -92,6 +93,12 @@ class Messages:
         if found is None:
             return None
         return tuple(PersonDevice(one.user, one.device) for one in found)
+
+    async def role(self, role: str) -> RoleStatus:
+        """Who is reached through a role now, to be shown before something is sent to it
+        (:class:`~wardline.Role`): that nobody holds it is an answer. Asks the relay when the directory is not fresh;
+        without a network it is what was known, and ``current`` says so."""
+        return role_status(await run(lambda: self._native.role(role)))
 
     def conversation(self, recipient: Recipient) -> str:
         """The conversation that this person shares with a recipient."""

@@ -23,6 +23,7 @@ from .answers import (
     Verdict,
     Version,
 )
+from .roles import InRole, in_role
 from .structured import Structured, structured
 
 if TYPE_CHECKING:
@@ -204,6 +205,8 @@ class Message:
     #: Of a reply with one of the texts that the message it replies to offers: its place among them, from 0. The
     #: reply says exactly that text.
     chosen: int | None
+    #: When it is in a conversation with a role: which, and as what its sender speaks for it.
+    role: InRole | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -443,6 +446,7 @@ def message(record: Any) -> Message:
         structured=None if record.structured is None else structured(record.structured),
         offers=tuple(record.offers),
         chosen=record.chosen,
+        role=None if record.role is None else in_role(record.role),
     )
 
 

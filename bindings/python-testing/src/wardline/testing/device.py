@@ -27,7 +27,6 @@ from wardline.model import (
     PersonDelivery,
     Priority,
     Recipient,
-    Team,
 )
 from wardline.secrets import Passphrase
 from wardline.structured import Structured
@@ -413,11 +412,6 @@ def _words(structured: Structured | None) -> tuple[str, ...]:
     names = (one.name for one in dataclasses.fields(structured))
     values = (getattr(structured, name) for name in names if name not in ("ordered_by", "type_uri"))
     return tuple(value for value in values if isinstance(value, str))
-
-
-def recipient_words(recipient: Recipient) -> str:
-    """A recipient as a row of the time line says it."""
-    return f"team {recipient.team}" if isinstance(recipient, Team) else recipient.user
 
 
 _RANK = {state: rank for rank, state in enumerate(DeliveryState)}

@@ -22,20 +22,22 @@ from wardline.authority import (
     CareTeam,
     ImportReport,
     PersonDetails,
+    RoleAssignment,
+    RoleLine,
     TeamMember,
 )
 from wardline.config import Config, PassphraseCost
 from wardline.errors import WardlineError
 from wardline.events import DeliveryChanged, Event
 from wardline.host import KeyStore, Transport, file_key_store
-from wardline.model import Patient, Person, Priority, Recipient, Team
+from wardline.model import Patient, Person, Priority, Recipient, Role, Team
 from wardline.secrets import Passphrase
 
-from . import assertions, hospital, leaks
+from . import assertions, hospital, leaks, recipients
 from .assertions import Assertion
 from .box import Clock, Relay, enroll, found
 from .condition import Condition
-from .device import PASSPHRASE, Device, Participant, Sent, recipient_words
+from .device import PASSPHRASE, Device, Participant, Sent
 from .invitation import Invitation
 from .network import Network, Profile
 from .timeline import TimeLine, failure_in_words, in_words
@@ -194,6 +196,29 @@ class Ward:
         )
         await self.publish()
         return Team(team)
+
+    async def role(
+        self,
+        name: str,
+        *holders: Participant,
+        hours: int = 12,
+        custodian: Participant | None = None,
+    ) -> Role:
+        """A role that these people hold for so many hours from now, for ``send``; asked again with others, it has
+        the others. Devices learn of it when they next ask for the directory."""
+        role = hospital.id_for(name)
+        start, end = self.clock.now, self.clock.now + timedelta(hours=hours)
+        users = dict.fromkeys(holder.user for holder in holders)
+        await self.authority.upsert_role(
+            RoleLine(
+                role,
+                name,
+                tuple(RoleAssignment(user, start, end) for user in users),
+                None if custodian is None else custodian.user,
+            )
+        )
+        await self.publish()
+        return Role(role)
 
     async def revoke(self, device: Device) -> None:
         """The organization revokes a device for good."""
@@ -439,20 +464,14 @@ class Ward:
         for known in self._written:
             if known.reference == reference:  # The same once more, by its idempotency key.
                 return known
-        if isinstance(recipient, Person):
-            users = frozenset({recipient.user})
-        else:
-            teams = await self.authority.teams()
-            users = frozenset(
-                one.user for team in teams if team.team == recipient.team for one in team.members
-            )
+        users = await recipients.users_of(recipient, self.authority, self.clock.now)
         name = f"#{len(self._written) + 1}"
         sent = Sent(
             name, message, reference, author, recipient, users, text, patient, self.clock.now
         )
         self._written.append(sent)
         to = ", ".join(self._names.get(user, user) for user in users)
-        to = to if isinstance(recipient, Person) else recipient_words(recipient)
+        to = to if isinstance(recipient, Person) else recipients.words(recipient)
         short = text if len(text) <= 40 else f"{text[:39]}…"
         author._note(f"writes {name} to {to} ({priority.value}): {short!r}")
         return sent
