@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use wardline_org::Timestamp;
 
-use crate::{error::WardlineError, ids::parse, structured::Structured};
+use crate::{error::WardlineError, ids::parse, lifetime::Lifetime, structured::Structured};
 
 /// A message to be sent.
 #[derive(Clone, PartialEq, Eq, uniffi::Record)]
@@ -39,6 +39,10 @@ pub struct Draft {
     /// and none twice. Software that does not know offers shows the message without them.
     #[uniffi(default = [])]
     pub offers: Vec<String>,
+    /// For how long it may be read, on every device; it is erased then. What is said here is said before
+    /// `set_lifetime` and the policy; the policy's limit holds.
+    #[uniffi(default = None)]
+    pub lifetime: Option<Lifetime>,
 }
 
 /// Whom a message is for.
@@ -124,6 +128,14 @@ impl TryFrom<Draft> for wardline::Draft {
         }
         if let Some(structured) = draft.structured {
             core = core.structured(structured.try_into()?);
+        }
+        if let Some(lifetime) = draft.lifetime {
+            if let Some(time) = lifetime.after_sent_ms {
+                core = core.expire_after_sent(Duration::from_millis(time));
+            }
+            if let Some(time) = lifetime.after_read_ms {
+                core = core.expire_after_read(Duration::from_millis(time));
+            }
         }
         Ok(core.offer(draft.offers))
     }

@@ -110,6 +110,13 @@ pub enum Event {
     StoreRolledBack,
     /// The organization has revoked this device.
     DeviceRevoked,
+    /// A message is over: nobody is shown it any more. One that was over when it came is not announced otherwise.
+    MessageExpired {
+        /// The message's reference.
+        reference: String,
+        /// Its conversation.
+        conversation: String,
+    },
     /// Something that this version of the package has no word for. Update it.
     Unknown,
 }
@@ -199,6 +206,13 @@ impl From<wardline::Event> for Event {
             Core::DirectoryRefused { code } => Self::DirectoryRefused { code },
             Core::StoreRolledBack => Self::StoreRolledBack,
             Core::DeviceRevoked => Self::DeviceRevoked,
+            Core::MessageExpired {
+                message,
+                conversation,
+            } => Self::MessageExpired {
+                reference: message.to_string(),
+                conversation: conversation.to_string(),
+            },
             _ => Self::Unknown,
         }
     }

@@ -6,6 +6,7 @@ use crate::{
     amend::Amended,
     answer::{Asked, RecallOutcome, Recalled, StandingAnswer},
     draft::{Patient, Priority},
+    lifetime,
     roles::InRole,
     structured::Structured,
 };
@@ -57,6 +58,12 @@ pub struct Message {
     pub recalled: Option<Recalled>,
     /// When its author has corrected it: the text is what it says now, and `history` has what it said before.
     pub amended: Option<Amended>,
+    /// When it is over at the latest; nothing: it stays, or nobody has opened it yet.
+    pub expires_at_ms: Option<i64>,
+    /// So many milliseconds after somebody has opened it, it is over. Nothing once that has begun.
+    pub expires_after_read_ms: Option<u64>,
+    /// When it was over; its text is not shown any more then.
+    pub expired_at_ms: Option<i64>,
     /// What its typed fields say, when it has any that this version knows, or a vendor's. A corrected message has
     /// the text alone.
     pub structured: Option<Structured>,
@@ -210,6 +217,9 @@ impl From<wardline::Message> for Message {
             in_reply_to: message.in_reply_to.map(|subject| subject.to_string()),
             recalled: message.recalled.map(Recalled::from),
             amended: message.amended.map(Amended::from),
+            expires_at_ms: message.expires_at.map(Timestamp::as_millis),
+            expires_after_read_ms: message.expires_after_read.map(lifetime::millis),
+            expired_at_ms: message.expired.map(|expired| expired.at.as_millis()),
             structured: message.structured.and_then(Structured::of),
             offers: message.offers,
             chosen: message.chosen,

@@ -26,6 +26,12 @@ pub struct PolicyRules {
     /// How often a device gives notice again of a stat message that nobody has accepted; 0: never. Otherwise 10
     /// seconds to an hour.
     pub stat_repeat_seconds: u32,
+    /// For how long any message may be read, from when it was written; 0: for as long as its author says. Otherwise a
+    /// minute to ten years. Devices end every message by it that comes to them while it is in force.
+    pub max_lifetime_seconds: u32,
+    /// For how long a message may be read whose author says nothing; 0: for as long as it is kept. Otherwise a minute to
+    /// ten years.
+    pub default_lifetime_seconds: u32,
     /// How many identifiers of a patient a stat message must carry; two tell patients apart. At most 8.
     pub stat_patient_identifiers: u32,
     /// Codes of the staff roles whose holders may send stat messages; none: everybody may. At most 64. From
@@ -58,6 +64,8 @@ impl Authority {
                 recall_window_seconds: policy.recall_window_seconds,
                 amend_window_seconds: policy.amend_window_seconds,
                 stat_repeat_seconds: policy.stat_repeat_seconds,
+                max_lifetime_seconds: policy.max_lifetime_seconds,
+                default_lifetime_seconds: policy.default_lifetime_seconds,
                 stat_patient_identifiers: policy.stat_patient_identifiers,
                 stat_roles: policy.stat_roles.clone(),
                 lock_screen: match policy.lock_screen {
@@ -81,6 +89,8 @@ impl Authority {
             policy.recall_window_seconds = rules.recall_window_seconds;
             policy.amend_window_seconds = rules.amend_window_seconds;
             policy.stat_repeat_seconds = rules.stat_repeat_seconds;
+            policy.max_lifetime_seconds = rules.max_lifetime_seconds;
+            policy.default_lifetime_seconds = rules.default_lifetime_seconds;
             policy.stat_patient_identifiers = rules.stat_patient_identifiers;
             policy.stat_roles = rules.stat_roles;
             policy.lock_screen = match rules.lock_screen {

@@ -13,6 +13,7 @@ pub mod config;
 mod correcting;
 mod devices;
 mod events;
+mod expiring;
 mod finding;
 mod keys;
 mod messages;

@@ -50,6 +50,7 @@ impl Stopwatch {
                     idempotency_key: None,
                     structured: None,
                     offers: Vec::new(),
+                    lifetime: None,
                 };
                 let started = Started::now();
                 core.send(wardline::Draft::try_from(draft)?).await?;

@@ -70,6 +70,7 @@ from .events import (
     MessageAmended,
     MessageAnswered,
     MessageArrived,
+    MessageExpired,
     MessageRecalled,
     MessageReminder,
     MessageSent,
@@ -108,6 +109,7 @@ from .host import (
     http_transport,
 )
 from .inbox import Collected, Inbox, Notice, NoticeSender
+from .lifetimes import Lifetime
 from .logs import log_to
 from .model import (
     Caller,
@@ -186,6 +188,7 @@ __all__ = [
     "KeyStoreError",
     "KeyStoreProblem",
     "KeyStoreRefusal",
+    "Lifetime",
     "LockedError",
     "LoopGrouping",
     "LoopTimes",
@@ -193,6 +196,7 @@ __all__ = [
     "MessageAmended",
     "MessageAnswered",
     "MessageArrived",
+    "MessageExpired",
     "MessageRecalled",
     "MessageReminder",
     "MessageSent",

@@ -142,6 +142,10 @@ class PolicyRules:
     #: How often a device gives notice again of a stat message that nobody has accepted; zero: never, otherwise ten
     #: seconds to an hour.
     stat_repeat: timedelta = timedelta(minutes=1)
+    #: For how long any message may be read, from when it was written; zero: for as long as its author says.
+    max_lifetime: timedelta = timedelta(0)
+    #: For how long a message may be read whose author says nothing; zero: for as long as it is kept.
+    default_lifetime: timedelta = timedelta(0)
     #: How many identifiers of a patient a stat message must carry; two tell patients apart.
     stat_patient_identifiers: int = 0
     #: Codes of the staff roles whose holders may send stat messages; empty: everybody may. From others
@@ -452,6 +456,8 @@ class Authority:
             timedelta(seconds=rules.recall_window_seconds),
             timedelta(seconds=rules.amend_window_seconds),
             timedelta(seconds=rules.stat_repeat_seconds),
+            timedelta(seconds=rules.max_lifetime_seconds),
+            timedelta(seconds=rules.default_lifetime_seconds),
             rules.stat_patient_identifiers,
             tuple(rules.stat_roles),
         )
@@ -467,6 +473,8 @@ class Authority:
             recall_window_seconds=round(rules.recall_window.total_seconds()),
             amend_window_seconds=round(rules.amend_window.total_seconds()),
             stat_repeat_seconds=round(rules.stat_repeat.total_seconds()),
+            max_lifetime_seconds=round(rules.max_lifetime.total_seconds()),
+            default_lifetime_seconds=round(rules.default_lifetime.total_seconds()),
             stat_patient_identifiers=rules.stat_patient_identifiers,
             stat_roles=list(rules.stat_roles),
             lock_screen=native.LockScreen[rules.lock_screen.name],

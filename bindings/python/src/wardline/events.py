@@ -151,6 +151,15 @@ class DeviceRevoked(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class MessageExpired(Event):
+    """A message is over: nobody is shown it any more. One that was over when it came is not announced otherwise."""
+
+    #: The message's reference.
+    reference: str
+    conversation: str
+
+
+@dataclass(frozen=True, slots=True)
 class UnknownEvent(Event):
     """Something that this version of the package has no word for. Update it."""
 
@@ -174,6 +183,9 @@ _KINDS: dict[Any, Callable[[int, datetime, Any], Event]] = {
         cursor, at, it.reference, it.conversation, model.priority(it.tier), it.round
     ),
     native.Event.ANSWER_OVERDUE: lambda cursor, at, it: AnswerOverdue(
+        cursor, at, it.reference, it.conversation
+    ),
+    native.Event.MESSAGE_EXPIRED: lambda cursor, at, it: MessageExpired(
         cursor, at, it.reference, it.conversation
     ),
     native.Event.READ_ELSEWHERE: lambda cursor, at, it: ReadElsewhere(cursor, at, it.reference),

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from . import finding, model
+from . import finding, lifetimes, model
 from ._bridge import do, native, run
 from ._times import maybe_native_time, native_millis
 from .answers import Answer, Choice, OpenItems, Verdict, Version
 from .finding import Caution, Filter, LoopGrouping, LoopTimes, PersonDevice
+from .lifetimes import Lifetime, native_lifetime
 from .model import (
     ConversationPage,
     Message,
@@ -45,6 +46,7 @@ class Messages:
         answer_within: timedelta | None = None,
         reply_to: Message | str | None = None,
         offers: Sequence[str] = (),
+        lifetime: Lifetime | None = None,
         idempotency_key: str | None = None,
     ) -> str:
         """Takes a message and returns its id: it is on disk then and will be sent, whatever happens to
@@ -54,7 +56,8 @@ class Messages:
         made of the fields when it is empty. ``occurred_at`` is when what it tells of happened, a laboratory result, say. ``answer_within`` asks
         for an :meth:`answer` by then; a stat message asks for one by itself, without a time. ``reply_to``
         is a message of the same conversation, or its reference. ``offers`` are short texts that a recipient may
-        answer with as they are, at most 8."""
+        answer with as they are, at most 8. ``lifetime`` is for how long it may be read, on every device; it is
+        said before :meth:`set_lifetime` and the policy, whose limit holds."""
         draft = _draft(
             recipient,
             text,
@@ -64,6 +67,7 @@ class Messages:
             answer_within_ms=native_millis(answer_within),
             reply_to=None if reply_to is None else _name(reply_to),
             offers=list(offers),
+            lifetime=None if lifetime is None else native_lifetime(lifetime),
             idempotency_key=idempotency_key,
             structured=None if structured is None else native_structured(structured),
         )
@@ -202,6 +206,17 @@ class Messages:
         A device that was shown it may have been read, photographed or backed up; what a recall means is
         each device's own word."""
         await run(lambda: self._native.recall(_name(message), reason))
+
+    async def set_lifetime(self, recipient: Recipient, lifetime: Lifetime) -> None:
+        """Sets for how long what this device sends to a recipient may be read, unless a message says otherwise; an
+        empty lifetime takes it back. Others set their own: each message carries its author's."""
+        native_recipient, wanted = model.native_recipient(recipient), native_lifetime(lifetime)
+        await run(lambda: self._native.set_lifetime(native_recipient, wanted))
+
+    async def lifetime(self, conversation: str) -> Lifetime:
+        """For how long what is sent to a conversation may be read, when a message says nothing: what was set, or
+        what the policy wants. To be shown before somebody writes."""
+        return lifetimes.lifetime(await run(lambda: self._native.lifetime(conversation)))
 
     async def unread(self, conversation: str) -> int:
         """How many messages of a conversation nobody has opened yet."""

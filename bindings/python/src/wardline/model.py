@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ._bridge import native
-from ._times import maybe_time, time
+from ._times import maybe_duration, maybe_time, time
 from .answers import (
     Amended,
     Answer,
@@ -196,6 +196,12 @@ class Message:
     #: When its author has corrected it: the text is what it says now, and :meth:`Client.history` has what it
     #: said before.
     amended: Amended | None
+    #: When it is over at the latest; ``None``: it stays, or nobody has opened it yet.
+    expires_at: datetime | None
+    #: So long after somebody has opened it, it is over. ``None`` once that has begun.
+    expires_after_read: timedelta | None
+    #: When it was over; its text is not shown any more then.
+    expired_at: datetime | None
     #: What its typed fields say, when it has any that this version knows, or a vendor's. A corrected message
     #: has the text alone.
     structured: Structured | None = field(repr=False)
@@ -443,6 +449,9 @@ def message(record: Any) -> Message:
         in_reply_to=record.in_reply_to,
         recalled=None if record.recalled is None else _recalled(record.recalled),
         amended=None if record.amended is None else _amended(record.amended),
+        expires_at=maybe_time(record.expires_at_ms),
+        expires_after_read=maybe_duration(record.expires_after_read_ms),
+        expired_at=maybe_time(record.expired_at_ms),
         structured=None if record.structured is None else structured(record.structured),
         offers=tuple(record.offers),
         chosen=record.chosen,

@@ -57,7 +57,7 @@ async def exactly_once(
         for conversation in await _conversations(device):
             for found in await device.messages_in(conversation):
                 shown[found.reference] += 1
-                if found.recalled is not None or found.amended is not None:
+                if found.recalled or found.amended or found.expired_at:
                     gone.add(found.reference)
                     continue
                 texts += (found.text, found.sender) == (message.text, message.author.user)

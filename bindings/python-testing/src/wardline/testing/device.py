@@ -18,6 +18,7 @@ from wardline.config import Config
 from wardline.errors import LockedError
 from wardline.host import KeyStore
 from wardline.inbox import Inbox
+from wardline.lifetimes import Lifetime
 from wardline.model import (
     DeliveryState,
     DeviceDelivery,
@@ -187,6 +188,7 @@ class Device(Participant):
         patient: Patient | None = None,
         occurred_at: datetime | None = None,
         answer_within: timedelta | None = None,
+        lifetime: Lifetime | None = None,
         reply_to: Sent | Message | None = None,
         idempotency_key: str | None = None,
     ) -> Sent:
@@ -203,6 +205,7 @@ class Device(Participant):
             patient=patient,
             occurred_at=occurred_at,
             answer_within=answer_within,
+            lifetime=lifetime,
             reply_to=None if reply_to is None else reply_to.reference,
             idempotency_key=idempotency_key,
         )

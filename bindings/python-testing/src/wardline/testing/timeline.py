@@ -87,6 +87,8 @@ def in_words(event: Event, naming: Naming) -> str | None:
             return f"has the signed word of {naming(user)} on {naming(message)}"
         case events.MessageAnswered(reference=reference, user=user, verdict=verdict):
             return f"knows: {naming(user)} has {verdict.value} {naming(reference)}"
+        case events.MessageExpired(reference=reference):
+            return f"knows: {naming(reference)} is over, and shows it no more"
         case events.MessageRecalled(reference=reference):
             return f"knows: {naming(reference)} was taken back, and shows it no more"
         case events.MessageAmended(reference=reference):
