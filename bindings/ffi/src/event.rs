@@ -117,6 +117,8 @@ pub enum Event {
         /// Its conversation.
         conversation: String,
     },
+    /// Another device of this person has said whether they can be reached.
+    AvailabilityChanged,
     /// Something that this version of the package has no word for. Update it.
     Unknown,
 }
@@ -213,6 +215,7 @@ impl From<wardline::Event> for Event {
                 reference: message.to_string(),
                 conversation: conversation.to_string(),
             },
+            Core::AvailabilityChanged => Self::AvailabilityChanged,
             _ => Self::Unknown,
         }
     }

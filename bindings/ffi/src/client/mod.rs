@@ -18,6 +18,7 @@ mod finding;
 mod keys;
 mod messages;
 mod push;
+mod reach;
 mod roles;
 
 use std::{

@@ -61,6 +61,7 @@ from .errors import (
 )
 from .events import (
     AnswerOverdue,
+    AvailabilityChanged,
     DeliveryChanged,
     DeviceRevoked,
     DirectoryChanged,
@@ -138,6 +139,7 @@ from .model import (
     Team,
     TimelineChange,
 )
+from .reach import Availability, Away, Reachability
 from .roles import InRole, RoleHolder, RoleSpeaker, RoleStatus
 from .secrets import Passphrase
 from .structured import CriticalResult, Order, Sbar, Structured, VendorContent
@@ -152,6 +154,9 @@ __all__ = [
     "ArgumentError",
     "Asked",
     "AuthorityError",
+    "Availability",
+    "AvailabilityChanged",
+    "Away",
     "Caller",
     "Caution",
     "Choice",
@@ -227,6 +232,7 @@ __all__ = [
     "Proof",
     "ProofError",
     "Quantiles",
+    "Reachability",
     "ReadElsewhere",
     "RecallOutcome",
     "Recalled",

@@ -16,6 +16,13 @@ from .events import Event
 from .host import RelayRequest, RelayResponse, native_key_store, native_transport
 from .messages import Messages
 from .model import OwnDevice, PendingRequest, Round
+from .reach import (
+    Availability,
+    Reachability,
+    availability,
+    native_availability,
+    reachability,
+)
 from .secrets import Passphrase
 from .streams import EventStream
 
@@ -116,6 +123,24 @@ class Client(Messages):
         Hand the statement to the organization's backend, for
         :meth:`wardline.authority.Authority.admit_vouch`; it is no secret."""
         return bytes(await run(lambda: self._native.vouch(device)))
+
+    # Being reached.
+
+    async def set_availability(self, availability: Availability) -> None:
+        """Says whether this person can be reached, on all of their devices; what was said before no longer holds.
+        Durable when it returns; the next round tells the relay."""
+        said = native_availability(availability)
+        await run(lambda: self._native.set_availability(said))
+
+    async def availability(self) -> Availability:
+        """What this person says of themselves, on whichever device they said it, as far as it still holds."""
+        return availability(await run(lambda: self._native.availability()))
+
+    async def reachability(self, *people: str) -> tuple[Reachability, ...]:
+        """Whether people can be reached, in the order asked. Asks the relay; without a network it is what was
+        known, and ``as_of`` says when."""
+        found = await run(lambda: self._native.reachability(list(people)))
+        return tuple(reachability(record) for record in found)
 
     # What the app is told.
 

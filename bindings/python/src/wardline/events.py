@@ -160,6 +160,11 @@ class MessageExpired(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class AvailabilityChanged(Event):
+    """Another device of this person has said whether they can be reached."""
+
+
+@dataclass(frozen=True, slots=True)
 class UnknownEvent(Event):
     """Something that this version of the package has no word for. Update it."""
 
@@ -193,6 +198,7 @@ _KINDS: dict[Any, Callable[[int, datetime, Any], Event]] = {
     native.Event.DIRECTORY_CHANGED: lambda cursor, at, it: DirectoryChanged(cursor, at, it.version),
     native.Event.DIRECTORY_REFUSED: lambda cursor, at, it: DirectoryRefused(cursor, at, it.code),
     native.Event.STORE_ROLLED_BACK: lambda cursor, at, it: StoreRolledBack(cursor, at),
+    native.Event.AVAILABILITY_CHANGED: lambda cursor, at, it: AvailabilityChanged(cursor, at),
     native.Event.DEVICE_REVOKED: lambda cursor, at, it: DeviceRevoked(cursor, at),
 }
 

@@ -108,6 +108,8 @@ def in_words(event: Event, naming: Naming) -> str | None:
             return "notices that its store is an old copy"
         case events.DeviceRevoked():
             return "is told that it was revoked"
+        case events.AvailabilityChanged():
+            return "learns what was said on another device of the same person: whether they can be reached"
         case events.DirectoryChanged():
             return None
         case _:
