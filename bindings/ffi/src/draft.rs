@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use wardline_org::Timestamp;
 
-use crate::{error::WardlineError, ids::parse, lifetime::Lifetime, structured::Structured};
+use crate::{
+    error::WardlineError, escalation::EscalationTier, ids::parse, lifetime::Lifetime,
+    structured::Structured,
+};
 
 /// A message to be sent.
 #[derive(Clone, PartialEq, Eq, uniffi::Record)]
@@ -39,6 +42,12 @@ pub struct Draft {
     /// and none twice. Software that does not know offers shows the message without them.
     #[uniffi(default = [])]
     pub offers: Vec<String>,
+    /// Who is given it when nobody has accepted it in time, tier after tier (at most 8). It needs no phone for that: the
+    /// relay holds what they are given, sealed, from when it has the message. A decline brings the next tier at once, an
+    /// acceptance stops all later ones. Asks for an answer by the first tier's time, unless `answer_within_ms` says
+    /// otherwise.
+    #[uniffi(default = [])]
+    pub escalate: Vec<EscalationTier>,
     /// For how long it may be read, on every device; it is erased then. What is said here is said before
     /// `set_lifetime` and the policy; the policy's limit holds.
     #[uniffi(default = None)]
@@ -128,6 +137,9 @@ impl TryFrom<Draft> for wardline::Draft {
         }
         if let Some(structured) = draft.structured {
             core = core.structured(structured.try_into()?);
+        }
+        for tier in draft.escalate {
+            core = core.escalate(tier.try_into()?);
         }
         if let Some(lifetime) = draft.lifetime {
             if let Some(time) = lifetime.after_sent_ms {

@@ -281,6 +281,9 @@ impl From<Error> for WardlineError {
             ) => {
                 variant!(Send, facts, length: Some(length), limit: Some(limit))
             }
+            Error::Send(SendError::TooManyTiers { limit } | SendError::HeldTooLong { limit }) => {
+                variant!(Send, facts, length: None, limit: Some(limit))
+            }
             Error::Send(_) => variant!(Send, facts, length: None, limit: None),
             Error::Reach(_) => variant!(Argument, facts, name: "availability".to_owned()),
             Error::Locked => variant!(Locked, facts),

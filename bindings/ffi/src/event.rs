@@ -119,6 +119,40 @@ pub enum Event {
     },
     /// Another device of this person has said whether they can be reached.
     AvailabilityChanged,
+    /// Nobody has accepted a message in time, and the next tier of its escalation was given it: on its author's device
+    /// as the relay says; on the devices of the tier they have it, and are told so besides `MessageArrived`.
+    Escalated {
+        /// The message's reference.
+        reference: String,
+        /// Its conversation.
+        conversation: String,
+        /// Which tier, from 0.
+        tier: u32,
+    },
+    /// The relay says that a message is due for a role whose holder it was not sealed for: this person holds the role,
+    /// or is its custodian. What the message says is not here, unless the person was given it besides.
+    EscalationDue {
+        /// Who wrote it.
+        sender: String,
+        /// The role.
+        role: String,
+    },
+    /// A message of this person's was to be escalated, and all of it or a tier is not armed: the relay took the message
+    /// and holds nothing back, or nobody of the tier has a device that can be sealed for. See `escalation`.
+    EscalationNotArmed {
+        /// The message's reference.
+        reference: String,
+        /// Its conversation.
+        conversation: String,
+    },
+    /// This person's answer (or recall) is on its way, and the relay did not let it stop the escalation: others may be
+    /// given the message all the same.
+    EscalationGoesOn {
+        /// The reference of the message that was answered.
+        reference: String,
+        /// Why, as a stable code, such as `WL-RELAY-HELD-PROOF`.
+        code: String,
+    },
     /// Something that this version of the package has no word for. Update it.
     Unknown,
 }
@@ -216,6 +250,30 @@ impl From<wardline::Event> for Event {
                 conversation: conversation.to_string(),
             },
             Core::AvailabilityChanged => Self::AvailabilityChanged,
+            Core::Escalated {
+                message,
+                conversation,
+                tier,
+            } => Self::Escalated {
+                reference: message.to_string(),
+                conversation: conversation.to_string(),
+                tier,
+            },
+            Core::EscalationDue { sender, role } => Self::EscalationDue {
+                sender: sender.to_string(),
+                role: role.to_string(),
+            },
+            Core::EscalationNotArmed {
+                message,
+                conversation,
+            } => Self::EscalationNotArmed {
+                reference: message.to_string(),
+                conversation: conversation.to_string(),
+            },
+            Core::EscalationGoesOn { message, code } => Self::EscalationGoesOn {
+                reference: message.to_string(),
+                code,
+            },
             _ => Self::Unknown,
         }
     }

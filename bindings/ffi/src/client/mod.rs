@@ -12,6 +12,7 @@ mod choosing;
 pub mod config;
 mod correcting;
 mod devices;
+mod escalation;
 mod events;
 mod expiring;
 mod finding;

@@ -95,6 +95,16 @@ impl TestRelay {
         .await
     }
 
+    /// Releases what is held and due by its clock now; by itself it does so within a second of the system's time.
+    pub async fn release_due(&self) -> Result<(), WardlineError> {
+        let relay = self.relay.clone();
+        run(async move {
+            let released = relay.release_due().await;
+            released.map_err(|error| WardlineError::defect(&error.to_string()))
+        })
+        .await
+    }
+
     /// Waits for the next wake-up that it hands to its push gateway, which keeps all of them. A device in
     /// a long poll is woken only when it has not acknowledged what came after 3 s.
     pub async fn next_wake_up(&self) -> Result<TestWakeUp, WardlineError> {

@@ -50,6 +50,7 @@ impl Stopwatch {
                     idempotency_key: None,
                     structured: None,
                     offers: Vec::new(),
+                    escalate: Vec::new(),
                     lifetime: None,
                 };
                 let started = Started::now();

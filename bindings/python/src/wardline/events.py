@@ -165,6 +165,50 @@ class AvailabilityChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Escalated(Event):
+    """Nobody has accepted a message in time, and the next tier of its escalation was given it: on its author's device
+    as the relay says; on the devices of the tier they have it, and are told so besides :class:`MessageArrived`."""
+
+    #: The message's reference.
+    reference: str
+    conversation: str
+    #: Which tier, from 0.
+    tier: int
+
+
+@dataclass(frozen=True, slots=True)
+class EscalationDue(Event):
+    """The relay says that a message is due for a role whose holder it was not sealed for: this person holds the role,
+    or is its custodian. What the message says is not here, unless the person was given it besides."""
+
+    #: Who wrote it.
+    sender: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class EscalationNotArmed(Event):
+    """A message of this person's was to be escalated, and all of it or a tier is not armed: the relay took the message
+    and holds nothing back, or nobody of the tier has a device that can be sealed for. See
+    :meth:`Client.escalation`."""
+
+    #: The message's reference.
+    reference: str
+    conversation: str
+
+
+@dataclass(frozen=True, slots=True)
+class EscalationGoesOn(Event):
+    """This person's answer (or recall) is on its way, and the relay did not let it stop the escalation: others may be
+    given the message all the same."""
+
+    #: The reference of the message that was answered.
+    reference: str
+    #: Why, as a stable code, such as ``WL-RELAY-HELD-PROOF``.
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
 class UnknownEvent(Event):
     """Something that this version of the package has no word for. Update it."""
 
@@ -199,6 +243,16 @@ _KINDS: dict[Any, Callable[[int, datetime, Any], Event]] = {
     native.Event.DIRECTORY_REFUSED: lambda cursor, at, it: DirectoryRefused(cursor, at, it.code),
     native.Event.STORE_ROLLED_BACK: lambda cursor, at, it: StoreRolledBack(cursor, at),
     native.Event.AVAILABILITY_CHANGED: lambda cursor, at, it: AvailabilityChanged(cursor, at),
+    native.Event.ESCALATED: lambda cursor, at, it: Escalated(
+        cursor, at, it.reference, it.conversation, it.tier
+    ),
+    native.Event.ESCALATION_DUE: lambda cursor, at, it: EscalationDue(cursor, at, it.sender, it.role),
+    native.Event.ESCALATION_NOT_ARMED: lambda cursor, at, it: EscalationNotArmed(
+        cursor, at, it.reference, it.conversation
+    ),
+    native.Event.ESCALATION_GOES_ON: lambda cursor, at, it: EscalationGoesOn(
+        cursor, at, it.reference, it.code
+    ),
     native.Event.DEVICE_REVOKED: lambda cursor, at, it: DeviceRevoked(cursor, at),
 }
 

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from . import finding, lifetimes, model
+from . import escalation, finding, lifetimes, model
 from ._bridge import do, native, run
 from ._times import maybe_native_time, native_millis
 from .answers import Answer, Choice, OpenItems, Verdict, Version
+from .escalation import EscalationStatus, EscalationTier
 from .finding import Caution, Filter, LoopGrouping, LoopTimes, PersonDevice
 from .lifetimes import Lifetime, native_lifetime
 from .model import (
@@ -46,6 +47,7 @@ class Messages:
         answer_within: timedelta | None = None,
         reply_to: Message | str | None = None,
         offers: Sequence[str] = (),
+        escalate: Sequence[EscalationTier] = (),
         lifetime: Lifetime | None = None,
         idempotency_key: str | None = None,
     ) -> str:
@@ -56,7 +58,9 @@ class Messages:
         made of the fields when it is empty. ``occurred_at`` is when what it tells of happened, a laboratory result, say. ``answer_within`` asks
         for an :meth:`answer` by then; a stat message asks for one by itself, without a time. ``reply_to``
         is a message of the same conversation, or its reference. ``offers`` are short texts that a recipient may
-        answer with as they are, at most 8. ``lifetime`` is for how long it may be read, on every device; it is
+        answer with as they are, at most 8. ``escalate`` says who is given it when nobody
+        has accepted it in time, tier after tier: the relay holds what they are given, sealed, from when it has the
+        message, and needs no phone for that. ``lifetime`` is for how long it may be read, on every device; it is
         said before :meth:`set_lifetime` and the policy, whose limit holds."""
         draft = _draft(
             recipient,
@@ -67,6 +71,7 @@ class Messages:
             answer_within_ms=native_millis(answer_within),
             reply_to=None if reply_to is None else _name(reply_to),
             offers=list(offers),
+            escalate=[escalation.native_tier(tier) for tier in escalate],
             lifetime=None if lifetime is None else native_lifetime(lifetime),
             idempotency_key=idempotency_key,
             structured=None if structured is None else native_structured(structured),
@@ -158,6 +163,12 @@ class Messages:
         Takes the message, its reference, or what :meth:`send` returned on this device."""
         found = await run(lambda: self._native.choices(_name(message)))
         return tuple(model.choice(record) for record in found)
+
+    async def escalation(self, message: Message | str) -> EscalationStatus | None:
+        """How the escalation of a message stands, with its history; ``None`` for a message that has none. Takes the
+        message, its reference, or what :meth:`send` returned on this device."""
+        found = await run(lambda: self._native.escalation(_name(message)))
+        return None if found is None else escalation.status(found)
 
     async def open_items(self, which: OpenItems, *, limit: int = 50) -> tuple[Message, ...]:
         """Messages that ask for an answer which nobody has given yet, the most urgent first, then by

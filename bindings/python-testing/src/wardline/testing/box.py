@@ -92,6 +92,10 @@ class Relay:
         """Deletes what is too old by its clock now."""
         await run(lambda: self._native.sweep())
 
+    async def release_due(self) -> None:
+        """Releases what is held and due by its clock now."""
+        await run(lambda: self._native.release_due())
+
     async def next_wake_up(self) -> WakeUp:
         """Waits for the next wake-up that it hands to its push gateway, which keeps all of them. A device
         in a long poll is woken only when it has not acknowledged what came after 3 s."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import gc
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from wardline.config import Config
 from wardline.errors import LockedError
 from wardline.host import KeyStore
 from wardline.inbox import Inbox
+from wardline.escalation import EscalationTier
 from wardline.lifetimes import Lifetime
 from wardline.model import (
     DeliveryState,
@@ -188,6 +190,7 @@ class Device(Participant):
         patient: Patient | None = None,
         occurred_at: datetime | None = None,
         answer_within: timedelta | None = None,
+        escalate: Sequence[EscalationTier] = (),
         lifetime: Lifetime | None = None,
         reply_to: Sent | Message | None = None,
         idempotency_key: str | None = None,
@@ -205,6 +208,7 @@ class Device(Participant):
             patient=patient,
             occurred_at=occurred_at,
             answer_within=answer_within,
+            escalate=escalate,
             lifetime=lifetime,
             reply_to=None if reply_to is None else reply_to.reference,
             idempotency_key=idempotency_key,

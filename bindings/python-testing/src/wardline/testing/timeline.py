@@ -110,6 +110,14 @@ def in_words(event: Event, naming: Naming) -> str | None:
             return "is told that it was revoked"
         case events.AvailabilityChanged():
             return "learns what was said on another device of the same person: whether they can be reached"
+        case events.Escalated(reference=reference, tier=tier):
+            return f"knows: {naming(reference)} went to tier {tier} of its escalation"
+        case events.EscalationDue(sender=sender, role=role):
+            return f"knows: something of {naming(sender)} is due for role {role}"
+        case events.EscalationNotArmed(reference=reference):
+            return f"knows: the escalation of {naming(reference)} is not armed, or not all of it"
+        case events.EscalationGoesOn(reference=reference, code=code):
+            return f"could not stop the escalation of {naming(reference)}: {code}"
         case events.DirectoryChanged():
             return None
         case _:

@@ -349,6 +349,8 @@ class Ward:
         """One round of every device."""
         if self._running_clock is None:
             self.clock.advance(ROUND)
+            # What is held is released by the relay's clock, which is the ward's.
+            await self.relay.release_due()
         if self._with_guests:
             uploads = self._uploads()
             if await self.publish():
