@@ -36,6 +36,12 @@ from .answers import (
 )
 from .client import Client
 from .config import Config, PassphraseCost, is_enrolled
+from .conversations import (
+    Conversation,
+    ConversationListChange,
+    ConversationPage,
+    NewestMessage,
+)
 from .errors import (
     ArgumentError,
     AuthorityError,
@@ -125,15 +131,11 @@ from .lifetimes import Lifetime
 from .logs import log_to
 from .model import (
     Caller,
-    Conversation,
-    ConversationListChange,
-    ConversationPage,
     DeliveryState,
     DeviceDelivery,
     Direction,
     FailureCause,
     Message,
-    NewestMessage,
     OpenItemsChange,
     OwnDevice,
     Page,

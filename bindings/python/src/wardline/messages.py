@@ -9,15 +9,15 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from . import escalation, finding, lifetimes, model
+from . import conversations, escalation, finding, lifetimes, model
 from ._bridge import do, native, run
 from ._times import maybe_native_time, native_millis
 from .answers import Answer, Choice, OpenItems, Verdict, Version
+from .conversations import ConversationPage
 from .escalation import EscalationStatus, EscalationTier
 from .finding import Caution, Filter, LoopGrouping, LoopTimes, PersonDevice
 from .lifetimes import Lifetime, native_lifetime
 from .model import (
-    ConversationPage,
     Message,
     Page,
     Patient,
@@ -245,7 +245,7 @@ class Messages:
 
         A conversation in which somebody has only begun to write is not on the list. One that gets a
         message between two pages moves to the front: ask for the first page again to see it."""
-        return model.conversation_page(
+        return conversations.page(
             await run(lambda: self._native.conversations(before, size))
         )
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-from . import model
+from . import conversations, model
 from ._bridge import do, run
+from .conversations import Conversation, ConversationListChange
 from .errors import ClosedError
-from .model import Conversation, ConversationListChange, Message, OpenItemsChange, TimelineChange
+from .model import Message, OpenItemsChange, TimelineChange
 
 
 class TimelineView(AsyncIterator[TimelineChange]):
@@ -62,7 +63,7 @@ class ConversationListView(AsyncIterator[ConversationListChange]):
     @property
     def conversations(self) -> tuple[Conversation, ...]:
         """What it shows now, the conversation with the newest message first."""
-        return model.conversations(do(self._native.snapshot).conversations)
+        return conversations.conversations(do(self._native.snapshot).conversations)
 
     @property
     def unread(self) -> int:
@@ -71,7 +72,7 @@ class ConversationListView(AsyncIterator[ConversationListChange]):
 
     async def changed(self) -> ConversationListChange:
         """Waits until something has changed and says what."""
-        return model.conversation_change(await run(lambda: self._native.changed(None)))
+        return conversations.change(await run(lambda: self._native.changed(None)))
 
     def __aiter__(self) -> ConversationListView:
         return self
