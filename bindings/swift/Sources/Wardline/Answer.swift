@@ -25,6 +25,11 @@ public struct Answer: Hashable, Sendable {
     public let at: Date
     /// Whether it is the last word of this person.
     public let stands: Bool
+    /// Which correction of the message they had read, as ``Client/history(of:)`` names it; `nil`: the message as it was first
+    /// written.
+    public let version: String?
+    /// They answered another text than the one that stands here.
+    public let isOutdated: Bool
 }
 
 /// Which open messages to look for.
@@ -136,6 +141,8 @@ extension Answer {
         readBack = answer.readBack
         at = Date(millis: answer.atMs)
         stands = answer.stands
+        version = answer.version
+        isOutdated = answer.outdated
     }
 }
 

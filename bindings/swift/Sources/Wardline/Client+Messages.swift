@@ -24,6 +24,21 @@ extension Client {
         return try await run { try await inside.send(draft: draft) }
     }
 
+    /// Takes a message with typed fields, as ``send(_:to:priority:about:answerWithin:occurredAt:replyTo:idempotencyKey:)``
+    /// does one without. `text` is what devices show that do not know its type; when it is empty, it is made of the fields.
+    @discardableResult
+    public func send(
+        _ content: Structured, text: String = "", to recipient: Recipient, priority: Priority = .routine,
+        about patient: Patient? = nil, answerWithin: Duration? = nil, occurredAt: Date? = nil, replyTo: String? = nil,
+        idempotencyKey: String? = nil
+    ) async throws -> String {
+        let draft = WardlineFFI.Draft(
+            recipient: recipient.native, text: text, priority: priority.native, patient: patient?.native,
+            occurredAtMs: occurredAt?.millis, answerWithinMs: answerWithin?.millis, replyTo: replyTo,
+            idempotencyKey: idempotencyKey, structured: content.native)
+        return try await run { try await inside.send(draft: draft) }
+    }
+
     /// The conversation that this person shares with a recipient.
     public func conversation(with recipient: Recipient) throws -> String {
         try run { try inside.conversation(recipient: recipient.native) }

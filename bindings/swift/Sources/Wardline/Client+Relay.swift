@@ -1,5 +1,6 @@
 // What the app is told, and the line to the relay.
 
+import Foundation
 internal import WardlineFFI
 
 extension Client {
@@ -60,6 +61,14 @@ extension Client {
     /// Asks the relay to wake this device no more, when somebody signs out, say.
     public func unregisterPush() async throws {
         try await run { try await inside.unregisterPush() }
+    }
+
+    /// Tells of everything that is due (the events ``Event/Kind/messageReminder(reference:conversation:tier:round:)`` and
+    /// ``Event/Kind/answerOverdue(reference:conversation:)``, notices of an ``Inbox``), and answers when to call again, if
+    /// anything waits. The loop and ``syncOnce()`` do it by themselves; an app that is about to be suspended asks, to set the
+    /// system's alarm. Works while locked and without a line.
+    public func remind() async throws -> Date? {
+        try await run { try await inside.remind() }.map(Date.init(millis:))
     }
 
     /// What to ask the relay now, for a host that carries calls itself, such as a background upload that outlives the

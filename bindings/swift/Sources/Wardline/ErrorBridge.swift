@@ -44,6 +44,8 @@ extension WardlineError {
             self.init(code, detail, retryable, recovery, .relay(retryAfter: retryAfter, limit: int(limit)))
         case .Directory(let code, let detail, let retryable, let recovery, let held, let offered):
             self.init(code, detail, retryable, recovery, .directory(held: int(held), offered: int(offered)))
+        case .Proof(let code, let detail, let retryable, let recovery, let reason):
+            self.init(code, detail, retryable, recovery, .proof(reason: reason))
         case .NotFound(let code, let detail, let retryable, let recovery):
             self.init(code, detail, retryable, recovery, .notFound)
         case .Argument(let code, let detail, let retryable, let recovery, let name):

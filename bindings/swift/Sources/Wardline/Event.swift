@@ -26,6 +26,14 @@ public struct Event: Hashable, Sendable {
         case messageAnswered(reference: String, conversation: String, user: String, verdict: Verdict)
         /// A message was taken back by its author; its text is gone from this device.
         case messageRecalled(reference: String, conversation: String)
+        /// The text of a message was corrected by its author; what it said before is in its history.
+        case messageAmended(reference: String, conversation: String)
+        /// A stat message still waits: nobody has accepted it, and this person has not answered. `tier` is how loudly to
+        /// tell, `round` is 1 for the first time. Comes again and again, as often as the policy says; an unconfirmed one goes
+        /// when the next one comes.
+        case messageReminder(reference: String, conversation: String, tier: Priority, round: Int)
+        /// A message of this person's asked for an answer within a time, and nobody has accepted it by then. Comes once.
+        case answerOverdue(reference: String, conversation: String)
         /// A message was read on another device of the same person.
         case readElsewhere(reference: String)
         /// An envelope did not open, with the stable code of the cause; `healing` when its sender was asked for it again.
@@ -60,6 +68,13 @@ extension Event {
                     reference: reference, conversation: conversation, user: user, verdict: Verdict(verdict))
             case .messageRecalled(let reference, let conversation):
                 .messageRecalled(reference: reference, conversation: conversation)
+            case .messageAmended(let reference, let conversation):
+                .messageAmended(reference: reference, conversation: conversation)
+            case .messageReminder(let reference, let conversation, let tier, let round):
+                .messageReminder(
+                    reference: reference, conversation: conversation, tier: Priority(tier), round: Int(clamping: round))
+            case .answerOverdue(let reference, let conversation):
+                .answerOverdue(reference: reference, conversation: conversation)
             case .readElsewhere(let reference): .readElsewhere(reference: reference)
             case .envelopeRefused(let code, let healing): .envelopeRefused(code: code, healing: healing)
             case .directoryChanged(let version): .directoryChanged(version: version)

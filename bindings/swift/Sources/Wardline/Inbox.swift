@@ -92,6 +92,8 @@ public struct Notice: Hashable, Sendable, Identifiable {
     public let conversation: String?
     /// Who wrote it; only where the policy allows it and the directory proves it.
     public let sender: Sender?
+    /// 0 when it has just come; then how often it was repeated, because nobody has accepted a stat message.
+    public let round: Int
 
     /// The reference.
     public var id: String { reference }
@@ -135,5 +137,6 @@ extension Notice {
         arrivedAt = Date(millis: notice.arrivedAtMs)
         conversation = notice.conversation
         sender = notice.sender.map { Sender(user: $0.user, displayName: $0.displayName) }
+        round = Int(clamping: notice.round)
     }
 }

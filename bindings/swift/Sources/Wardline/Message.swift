@@ -48,6 +48,11 @@ public struct Message: Hashable, Sendable {
     public let inReplyTo: String?
     /// When its author has taken it back; its text is gone then.
     public let recalled: Recalled?
+    /// When its author has corrected it: the text is what it says now, and ``Client/history(of:)`` has what it said before.
+    public let amended: Amended?
+    /// What its typed fields say, when it has any that this version knows, or a vendor's. A corrected message has the text
+    /// alone.
+    public let structured: Structured?
 
     /// Which way a message went.
     public enum Direction: Hashable, Sendable, CaseIterable {
@@ -111,6 +116,8 @@ extension Message {
         asked = message.asked.map(Asked.init)
         inReplyTo = message.inReplyTo
         recalled = message.recalled.map(Recalled.init)
+        amended = message.amended.map(Amended.init)
+        structured = message.structured.map(Structured.init)
     }
 }
 

@@ -65,6 +65,8 @@ public struct WardlineError: Error, Hashable, Sendable {
         case relay(retryAfter: Duration?, limit: Int?)
         /// The relay showed a directory that is not believed. The version that is, and the older one offered.
         case directory(held: Int?, offered: Int?)
+        /// A message proves nothing to whoever verifies it: what does not hold, in a stable word such as `revoked`.
+        case proof(reason: String)
         /// There is no such message, conversation or device here.
         case notFound
         /// An argument does not have the form it must have.

@@ -30,6 +30,11 @@ final class Device {
         return try XCTUnwrap(newest)
     }
 
+    /// The events of its client that are there.
+    func told() async throws -> [Event.Kind] {
+        try await client.events(after: 0, limit: 500).map(\.kind)
+    }
+
     /// Closes it if it is open, and opens it again, locked.
     func reopen() async throws {
         try await client.close()
@@ -46,18 +51,21 @@ final class Ward {
     let secrets: AuthoritySecrets
     let relay: TestRelay
     let pin: String
+    private let clock: TestClock?
     private var devices: [Device] = []
 
-    static func open() async throws -> Ward {
+    /// Its time is the system's, or that of a clock.
+    static func open(clock: TestClock? = nil) async throws -> Ward {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("ward-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        return try await Ward(folder: folder)
+        return try await Ward(folder: folder, clock: clock)
     }
 
-    init(folder: URL) async throws {
+    init(folder: URL, clock: TestClock?) async throws {
         self.folder = folder
+        self.clock = clock
         secrets = try AuthoritySecrets(rootKeys: 1)
-        authority = try Authority(founding: "mercy", secrets: secrets)
+        authority = try Authority(founding: "mercy", secrets: secrets, clock: clock)
         for user in ["NS-1", "DR-1"] {
             try await authority.upsert(PersonDetails(user: user, displayName: "Person \(user)"))
         }
@@ -65,7 +73,7 @@ final class Ward {
             CareTeam(team: "team-1", displayName: "Care team", members: [.init(user: "NS-1"), .init(user: "DR-1")]))
         relay = try await TestRelay.open(
             folder: folder.appendingPathComponent("relay"), name: Self.relayName,
-            rootDocuments: [authority.rootDocument()])
+            rootDocuments: [authority.rootDocument()], clock: clock)
         pin = try await authority.pin()
         try await publish()
     }
@@ -94,8 +102,13 @@ final class Ward {
             "device-\(devices.count + 1)", transport: transport ?? network?.transport ?? relay.transport,
             keyStore: keyStore)
         change(&configuration)
-        let client = try await Client.enroll(
-            configuration, user: user, ticket: authority.mintTicket(for: user), passphrase: Passphrase(Self.words))
+        let (ticket, words) = (try await authority.mintTicket(for: user), try Passphrase(Self.words))
+        let client =
+            if let clock {
+                try await Client.enroll(configuration, user: user, ticket: ticket, passphrase: words, clock: clock)
+            } else {
+                try await Client.enroll(configuration, user: user, ticket: ticket, passphrase: words)
+            }
         let device = Device(client: client, configuration: configuration, network: network)
         devices.append(device)
         try await publish()
@@ -134,14 +147,23 @@ class WardTestCase: XCTestCase {
     private var opened: Ward?
     var ward: Ward { opened! }
 
+    /// What the ward's time is; the system's when there is none.
+    var time: TestClock? { nil }
+
     override func setUp() async throws {
-        opened = try await Ward.open()
+        opened = try await Ward.open(clock: time)
     }
 
     override func tearDown() async throws {
         try await opened?.close()
         opened = nil
     }
+}
+
+/// A test with a ward whose time passes by hand.
+class TimedWardTestCase: WardTestCase {
+    let clock = TestClock()
+    override var time: TestClock? { clock }
 }
 
 /// The error of Wardline that a call throws.

@@ -104,6 +104,35 @@ class JavaTest {
     }
 
     @Test
+    void javaCorrectsFindsAndReadsTypedFields() throws Exception {
+        try (JavaWard ward = new JavaWard(folder.toFile());
+                FutureClient nurse = enroll(ward, "NS-1");
+                FutureClient doctor = enroll(ward, "DR-1")) {
+            ward.publish();
+            doctor.syncOnce().get(20, TimeUnit.SECONDS);
+            nurse.syncOnce().get(20, TimeUnit.SECONDS);
+            CriticalResult result = new CriticalResult("Potassium", "6.5", "mmol/L");
+            String sent = nurse.send(new Person("DR-1"), result, Priority.STAT).get(20, TimeUnit.SECONDS);
+            nurse.syncOnce().get(20, TimeUnit.SECONDS);
+            doctor.syncOnce().get(20, TimeUnit.SECONDS);
+            Filter stat = new Filter(List.of(), null, Priority.STAT, true);
+            Message message = doctor.find(stat).get(20, TimeUnit.SECONDS).get(0);
+            assertEquals(result, message.getStructured());
+
+            nurse.amend(sent, "Potassium 5.6 mmol/L", "typing error").get(20, TimeUnit.SECONDS);
+            nurse.syncOnce().get(20, TimeUnit.SECONDS);
+            doctor.syncOnce().get(20, TimeUnit.SECONDS);
+            List<Version> history = doctor.history(message.getReference()).get(20, TimeUnit.SECONDS);
+            assertEquals("Potassium 5.6 mmol/L", history.get(1).getText());
+            assertNotNull(doctor.remind().get(20, TimeUnit.SECONDS));
+            List<Caution> cautions = nurse.check(new Person("DR-1"), Priority.STAT).get(20, TimeUnit.SECONDS);
+            assertEquals(List.of(new Interrupts(Priority.STAT, 1), NoPatient.INSTANCE), cautions);
+            LoopTimes times = nurse.loopTimes(LoopGrouping.PERSON).get(20, TimeUnit.SECONDS).get(0);
+            assertEquals(1, times.getSentToDelivered().getCount());
+        }
+    }
+
+    @Test
     void javaSeesErrorsByCause() throws Exception {
         try (JavaWard ward = new JavaWard(folder.toFile());
                 FutureClient nurse = enroll(ward, "NS-1")) {

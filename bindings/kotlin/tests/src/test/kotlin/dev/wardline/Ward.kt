@@ -9,6 +9,7 @@ import dev.wardline.authority.CareTeam
 import dev.wardline.authority.PersonDetails
 import dev.wardline.authority.TeamMember
 import dev.wardline.testing.FaultyNetwork
+import dev.wardline.testing.TestClock
 import dev.wardline.testing.TestRelay
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.delay
@@ -38,7 +39,8 @@ class Ward private constructor(
     val authority: Authority,
     val secrets: AuthoritySecrets,
     val relay: TestRelay,
-    private val pin: String,
+    val pin: String,
+    private val clock: TestClock?,
 ) {
     private val devices = mutableListOf<Device>()
 
@@ -62,7 +64,9 @@ class Ward private constructor(
         val network = if (transport == null) FaultyNetwork(relay.transport()) else null
         val name = "device-${devices.size + 1}"
         val config = settings(config(name, transport ?: network!!.transport, keyStore))
-        val client = Client.enroll(config, user, authority.mintTicket(user), Passphrase(WORDS), "test")
+        val ticket = authority.mintTicket(user)
+        val client = clock?.enroll(config, user, ticket, Passphrase(WORDS), "test")
+            ?: Client.enroll(config, user, ticket, Passphrase(WORDS), "test")
         val device = Device(client, config, network)
         devices += device
         publish()
@@ -74,7 +78,7 @@ class Ward private constructor(
     suspend fun reopen(device: Device, change: (Config) -> Config = { it }) {
         device.client.shutdown()
         device.config = change(device.config)
-        device.client = Client.open(device.config)
+        device.client = clock?.open(device.config) ?: Client.open(device.config)
     }
 
     suspend fun publish() {
@@ -96,23 +100,32 @@ class Ward private constructor(
     }
 
     companion object {
-        suspend fun open(folder: File): Ward {
+        /** Its time is the system's, or that of a clock. */
+        suspend fun open(folder: File, clock: TestClock? = null): Ward {
             val secrets = AuthoritySecrets.generate(rootKeys = 1)
-            val authority = Authority.found("mercy", secrets)
+            val authority = clock?.found("mercy", secrets) ?: Authority.found("mercy", secrets)
             for (user in listOf("NS-1", "DR-1")) authority.upsertPerson(PersonDetails(user, "Person $user"))
             val members = listOf("NS-1", "DR-1").map { TeamMember(it) }
             authority.upsertTeam(CareTeam("team-1", "Care team", members))
-            val relay = TestRelay.open(File(folder, "relay"), RELAY, listOf(authority.rootDocument()))
-            return Ward(folder, authority, secrets, relay, authority.pin()).apply { publish() }
+            val relay = TestRelay.open(File(folder, "relay"), RELAY, listOf(authority.rootDocument()), clock)
+            return Ward(folder, authority, secrets, relay, authority.pin(), clock).apply { publish() }
         }
     }
 }
 
 /** A test on a ward of its own; hanging is failing. */
-fun onWard(test: suspend CoroutineScope.(Ward) -> Unit) = inFolder { folder ->
+fun onWard(test: suspend CoroutineScope.(Ward) -> Unit) = onWard(null, test)
+
+/** The same, on a ward whose time passes by hand. */
+fun onTimedWard(test: suspend CoroutineScope.(Ward, TestClock) -> Unit) {
+    val clock = TestClock()
+    onWard(clock) { ward -> test(ward, clock) }
+}
+
+private fun onWard(clock: TestClock?, test: suspend CoroutineScope.(Ward) -> Unit) = inFolder { folder ->
     runBlocking {
         withTimeout(80_000) {
-            val ward = Ward.open(folder)
+            val ward = Ward.open(folder, clock)
             try {
                 test(ward)
             } finally {

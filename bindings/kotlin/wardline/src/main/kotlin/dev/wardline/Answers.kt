@@ -23,6 +23,9 @@ public enum class Verdict {
  * @property readBack what they understood, in their own words, or why they decline; may be empty.
  * @property at when, by the answering device's clock.
  * @property stands whether it is the last word of this person.
+ * @property version which correction of the message they had read, as [history] names it; null: the message as it was
+ *   first written.
+ * @property outdated they answered another text than the one that stands here.
  */
 public data class Answer(
     val user: String,
@@ -31,6 +34,8 @@ public data class Answer(
     val readBack: String,
     val at: Instant,
     val stands: Boolean,
+    val version: String?,
+    val outdated: Boolean,
 ) {
     /** Shows who and what, nothing of what was written. */
     override fun toString(): String = "Answer(user=$user, verdict=$verdict, stands=$stands)"

@@ -73,19 +73,21 @@ public class Client internal constructor(internal val inside: NativeClient) : Au
      *
      * [answerWithin] asks for an [answer] by then; a stat message asks for one by itself, without a time. [occurredAt] is
      * when what it tells of happened, a laboratory result, say. [replyTo] is the reference of a message of the same
-     * conversation.
+     * conversation. [structured] gives it typed fields: the text is then what devices show that do not know their type, and
+     * is made of the fields when it is empty.
      *
      * @throws SendException when the message was not taken; nothing was kept of it.
      */
     public suspend fun send(
         recipient: Recipient,
-        text: String,
+        text: String = "",
         priority: Priority = Priority.ROUTINE,
         patient: Patient? = null,
         idempotencyKey: String? = null,
         answerWithin: Duration? = null,
         occurredAt: Instant? = null,
         replyTo: String? = null,
+        structured: Structured? = null,
     ): String = native {
         inside.send(
             NativeDraft(
@@ -97,6 +99,7 @@ public class Client internal constructor(internal val inside: NativeClient) : Au
                 answerWithinMs = answerWithin?.let { millis("answerWithin", it) },
                 replyTo = replyTo,
                 idempotencyKey = idempotencyKey,
+                structured = structured?.lowered(),
             ),
         )
     }
@@ -324,6 +327,13 @@ public class Client internal constructor(internal val inside: NativeClient) : Au
         val round = inside.syncOnce(null)
         Round(round.posted.toLong(), round.received.toLong(), round.waiting.toLong())
     }
+
+    /**
+     * Tells of everything that is due (the events [MessageReminder] and [AnswerOverdue], notices of an [Inbox]), and answers
+     * when to call again, if anything waits. The loop and [syncOnce] do it by themselves; an app that is about to be
+     * suspended asks, to set the system's alarm. Works while locked and without a line.
+     */
+    public suspend fun remind(): Instant? = native { inside.remind()?.let(::time) }
 
     /** What to ask the relay now, for a host that carries calls itself. */
     public suspend fun pendingRequests(): List<PendingRequest> = native { inside.pendingRequests().map(::pending) }

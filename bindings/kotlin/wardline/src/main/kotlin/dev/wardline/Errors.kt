@@ -134,6 +134,14 @@ public class RelayException internal constructor(
 public class DirectoryException internal constructor(facts: Facts, public val held: Long?, public val offered: Long?) :
     WardlineException(facts.code, facts.detail, facts.retryable, facts.recovery)
 
+/**
+ * A message proves nothing to whoever verifies it.
+ *
+ * @property reason what does not hold, in a stable word such as `revoked`.
+ */
+public class ProofException internal constructor(facts: Facts, public val reason: String) :
+    WardlineException(facts.code, facts.detail, facts.retryable, facts.recovery)
+
 /** There is no such message, conversation or device here. */
 public class NotFoundException internal constructor(facts: Facts) :
     WardlineException(facts.code, facts.detail, facts.retryable, facts.recovery)

@@ -86,6 +86,50 @@ public data class MessageRecalled(
 ) : Event
 
 /**
+ * The text of a message was corrected by its author; what it said before is in its [history].
+ *
+ * @property reference the message's reference.
+ * @property conversation its conversation.
+ */
+public data class MessageAmended(
+    override val cursor: Long,
+    override val at: Instant,
+    val reference: String,
+    val conversation: String,
+) : Event
+
+/**
+ * A stat message still waits: nobody has accepted it, and this person has not answered. Comes again and again, as often as
+ * the policy says; an unconfirmed one goes when the next one comes.
+ *
+ * @property reference the message's reference.
+ * @property conversation its conversation.
+ * @property tier how loudly to tell.
+ * @property round 1 for the first time.
+ */
+public data class MessageReminder(
+    override val cursor: Long,
+    override val at: Instant,
+    val reference: String,
+    val conversation: String,
+    val tier: Priority,
+    val round: Long,
+) : Event
+
+/**
+ * A message of this person's asked for an answer within a time, and nobody has accepted it by then. Comes once.
+ *
+ * @property reference the message's reference.
+ * @property conversation its conversation.
+ */
+public data class AnswerOverdue(
+    override val cursor: Long,
+    override val at: Instant,
+    val reference: String,
+    val conversation: String,
+) : Event
+
+/**
  * A message was read on another device of the same person.
  *
  * @property reference the message's reference.

@@ -109,6 +109,7 @@ public data class Collected(val notices: List<Notice>, val complete: Boolean, va
  * @property arrivedAt when it came here, by this device's clock.
  * @property conversation its conversation, to group by; only where the policy allows the sender.
  * @property sender who wrote it; only where the policy allows it and the directory proves it.
+ * @property round 0 when it has just come; then how often it was repeated, because nobody has accepted a stat message.
  */
 public data class Notice(
     val reference: String,
@@ -117,6 +118,7 @@ public data class Notice(
     val arrivedAt: Instant,
     val conversation: String?,
     val sender: NoticeSender?,
+    val round: Long,
 ) {
     /** Shows the reference and the tier, and nobody's name. */
     override fun toString(): String = "Notice(reference=$reference, tier=$tier)"

@@ -124,6 +124,9 @@ public data class Patient @JvmOverloads constructor(
  * @property inReplyTo the reference of the message that this one is a reply to, as its author says; it need not be on this
  *   device.
  * @property recalled when its author has taken it back; its text is gone then.
+ * @property amended when its author has corrected it: the text is what it says now, and [history] has what it said before.
+ * @property structured what its typed fields say, when it has any that this version knows, or a vendor's. A corrected message
+ *   has the text alone.
  */
 public data class Message(
     val id: String,
@@ -146,6 +149,8 @@ public data class Message(
     val asked: Asked?,
     val inReplyTo: String?,
     val recalled: Recalled?,
+    val amended: Amended?,
+    val structured: Structured?,
 ) {
     /** Shows ids and states, nothing of what was written. */
     override fun toString(): String = "Message(id=$id, direction=$direction, priority=$priority)"

@@ -65,7 +65,7 @@ public class AuthoritySecrets private constructor(internal val inside: NativeSec
  * Changes are in the directory of the devices with the next [publish]. Its state is bytes for the backend's own storage
  * ([snapshot]); its keys are kept apart from it.
  */
-public class Authority internal constructor(private val inside: NativeAuthority) {
+public class Authority internal constructor(internal val inside: NativeAuthority) {
     /** Everything but the keys, as bytes. */
     public suspend fun snapshot(): ByteArray = native { inside.snapshot() }
 

@@ -6,11 +6,15 @@
 package dev.wardline.future
 
 import dev.wardline.Answer
+import dev.wardline.Caution
 import dev.wardline.Client
 import dev.wardline.Config
 import dev.wardline.ConversationListSnapshot
 import dev.wardline.ConversationPage
 import dev.wardline.Event
+import dev.wardline.Filter
+import dev.wardline.LoopGrouping
+import dev.wardline.LoopTimes
 import dev.wardline.Message
 import dev.wardline.OpenItems
 import dev.wardline.OwnDevice
@@ -19,12 +23,23 @@ import dev.wardline.Passphrase
 import dev.wardline.Patient
 import dev.wardline.PendingRequest
 import dev.wardline.PersonDelivery
+import dev.wardline.PersonDevice
 import dev.wardline.Priority
 import dev.wardline.Recipient
 import dev.wardline.RelayResponse
 import dev.wardline.Round
+import dev.wardline.Structured
 import dev.wardline.TimelineSnapshot
 import dev.wardline.Verdict
+import dev.wardline.Version
+import dev.wardline.amend
+import dev.wardline.check
+import dev.wardline.devicesWithout
+import dev.wardline.exportProof
+import dev.wardline.find
+import dev.wardline.history
+import dev.wardline.loopTimes
+import dev.wardline.observeOpenItems
 import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
@@ -75,6 +90,26 @@ public class FutureClient(public val client: Client) : AutoCloseable {
         client.send(recipient, text, priority, patient, idempotencyKey, answerWithin, occurredAt, replyTo)
     }
 
+    /** See [Client.send], with typed fields. */
+    @JvmOverloads
+    public fun send(
+        recipient: Recipient,
+        structured: Structured,
+        priority: Priority = Priority.ROUTINE,
+        patient: Patient? = null,
+        idempotencyKey: String? = null,
+        text: String = "",
+        answerWithin: Duration? = null,
+        occurredAt: Instant? = null,
+        replyTo: String? = null,
+    ): CompletableFuture<String> = later {
+        client.send(recipient, text, priority, patient, idempotencyKey, answerWithin, occurredAt, replyTo, structured)
+    }
+
+    /** See [dev.wardline.devicesWithout]. */
+    public fun devicesWithout(recipient: Recipient, typeUri: String): CompletableFuture<List<PersonDevice>?> =
+        later { client.devicesWithout(recipient, typeUri) }
+
     /** See [Client.conversation]. */
     public fun conversation(recipient: Recipient): String = client.conversation(recipient)
 
@@ -111,6 +146,38 @@ public class FutureClient(public val client: Client) : AutoCloseable {
     @JvmOverloads
     public fun recall(message: String, reason: String = ""): CompletableFuture<Void?> =
         done { client.recall(message, reason) }
+
+    /** See [dev.wardline.amend]. */
+    @JvmOverloads
+    public fun amend(message: String, text: String, reason: String = ""): CompletableFuture<String> =
+        later { client.amend(message, text, reason) }
+
+    /** See [dev.wardline.history]. */
+    public fun history(message: String): CompletableFuture<List<Version>> = later { client.history(message) }
+
+    /** See [dev.wardline.exportProof]. */
+    public fun exportProof(reference: String): CompletableFuture<ByteArray> = later { client.exportProof(reference) }
+
+    /** See [dev.wardline.find]. */
+    @JvmOverloads
+    public fun find(filter: Filter, before: Long? = null, limit: Int = 50): CompletableFuture<List<Message>> =
+        later { client.find(filter, before, limit) }
+
+    /** See [dev.wardline.check]. */
+    @JvmOverloads
+    public fun check(
+        recipient: Recipient,
+        priority: Priority = Priority.ROUTINE,
+        patient: Patient? = null,
+    ): CompletableFuture<List<Caution>> = later { client.check(recipient, priority, patient) }
+
+    /** See [dev.wardline.loopTimes]. */
+    @JvmOverloads
+    public fun loopTimes(
+        grouping: LoopGrouping,
+        since: Instant? = null,
+        until: Instant? = null,
+    ): CompletableFuture<List<LoopTimes>> = later { client.loopTimes(grouping, since, until) }
 
     /** See [Client.unread]. */
     public fun unread(conversation: String): CompletableFuture<Long> = later { client.unread(conversation) }
@@ -165,6 +232,15 @@ public class FutureClient(public val client: Client) : AutoCloseable {
         failed: Consumer<Throwable> = IGNORED,
     ): AutoCloseable = subscribe(client.observeConversations(size), listener, failed)
 
+    /** [dev.wardline.observeOpenItems], as [observe] does it. */
+    @JvmOverloads
+    public fun observeOpenItems(
+        which: OpenItems,
+        size: Int = 50,
+        listener: Consumer<List<Message>>,
+        failed: Consumer<Throwable> = IGNORED,
+    ): AutoCloseable = subscribe(client.observeOpenItems(which, size), listener, failed)
+
     /**
      * [Client.events]: calls [listener] with each event, one after the other. An event counts as dealt with when the
      * listener has returned. Ends when the returned handle is closed, and when the client is; [failed] hears why when it
@@ -193,6 +269,9 @@ public class FutureClient(public val client: Client) : AutoCloseable {
 
     /** See [Client.syncOnce]. */
     public fun syncOnce(): CompletableFuture<Round> = later { client.syncOnce() }
+
+    /** See [Client.remind]. */
+    public fun remind(): CompletableFuture<Instant?> = later { client.remind() }
 
     /** See [Client.pendingRequests]. */
     public fun pendingRequests(): CompletableFuture<List<PendingRequest>> = later { client.pendingRequests() }

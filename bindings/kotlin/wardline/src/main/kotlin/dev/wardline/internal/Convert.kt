@@ -4,6 +4,7 @@
 package dev.wardline.internal
 
 import dev.wardline.Answer
+import dev.wardline.AnswerOverdue
 import dev.wardline.Asked
 import dev.wardline.Caller
 import dev.wardline.Collected
@@ -24,16 +25,17 @@ import dev.wardline.Event
 import dev.wardline.FailureCause
 import dev.wardline.HttpHeader
 import dev.wardline.Message
+import dev.wardline.MessageAmended
 import dev.wardline.MessageAnswered
 import dev.wardline.MessageArrived
 import dev.wardline.MessageRecalled
+import dev.wardline.MessageReminder
 import dev.wardline.MessageSent
 import dev.wardline.NewestMessage
 import dev.wardline.Notice
 import dev.wardline.NoticeSender
 import dev.wardline.OpenItems
 import dev.wardline.Patient
-import dev.wardline.PatientIdentifier
 import dev.wardline.PendingRequest
 import dev.wardline.Person
 import dev.wardline.PersonDelivery
@@ -149,10 +151,7 @@ internal fun message(native: NativeMessage): Message = Message(
     text = native.text,
     contentType = native.contentType,
     supported = native.supported,
-    patient = native.patient?.let { patient ->
-        val identifiers = patient.identifiers.map { PatientIdentifier(it.system, it.value) }
-        Patient(identifiers, patient.name, patient.encounter)
-    },
+    patient = native.patient?.let(::patient),
     createdAt = time(native.createdAtMs),
     arrivedAt = time(native.arrivedAtMs),
     readAt = native.readAtMs?.let(::time),
@@ -160,6 +159,8 @@ internal fun message(native: NativeMessage): Message = Message(
     asked = native.asked?.let { Asked(it.answerByMs?.let(::time), it.open) },
     inReplyTo = native.inReplyTo,
     recalled = native.recalled?.let { Recalled(it.`by`, time(it.atMs), it.reason) },
+    amended = native.amended?.let(::amended),
+    structured = native.structured?.let(::structured),
 )
 
 internal fun messages(native: List<NativeMessage>): List<Message> = native.map(::message)
@@ -171,6 +172,8 @@ internal fun answer(native: NativeAnswer): Answer = Answer(
     readBack = native.readBack,
     at = time(native.atMs),
     stands = native.stands,
+    version = native.version,
+    outdated = native.outdated,
 )
 
 private fun verdict(native: NativeVerdict): Verdict = when (native) {
@@ -247,6 +250,10 @@ internal fun event(native: NativeDelivered): Event {
         is NativeEvent.MessageAnswered ->
             MessageAnswered(cursor, at, it.reference, it.conversation, it.user, verdict(it.verdict))
         is NativeEvent.MessageRecalled -> MessageRecalled(cursor, at, it.reference, it.conversation)
+        is NativeEvent.MessageAmended -> MessageAmended(cursor, at, it.reference, it.conversation)
+        is NativeEvent.MessageReminder ->
+            MessageReminder(cursor, at, it.reference, it.conversation, priority(it.tier), it.round.toLong())
+        is NativeEvent.AnswerOverdue -> AnswerOverdue(cursor, at, it.reference, it.conversation)
         is NativeEvent.ReadElsewhere -> ReadElsewhere(cursor, at, it.reference)
         is NativeEvent.EnvelopeRefused -> EnvelopeRefused(cursor, at, it.code, it.healing)
         is NativeEvent.DirectoryChanged -> DirectoryChanged(cursor, at, it.version.toLong())
@@ -260,7 +267,7 @@ internal fun event(native: NativeDelivered): Event {
 internal fun collected(native: NativeCollected): Collected {
     val notices = native.notices.map {
         val sender = it.sender?.let { sender -> NoticeSender(sender.user, sender.displayName) }
-        Notice(it.reference, it.tag, priority(it.tier), time(it.arrivedAtMs), it.conversation, sender)
+        Notice(it.reference, it.tag, priority(it.tier), time(it.arrivedAtMs), it.conversation, sender, it.round.toLong())
     }
     return Collected(notices, native.complete, native.failure)
 }

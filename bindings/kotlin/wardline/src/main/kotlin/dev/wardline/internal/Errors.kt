@@ -15,6 +15,7 @@ import dev.wardline.LockedException
 import dev.wardline.NetworkException
 import dev.wardline.NotFoundException
 import dev.wardline.PassphraseException
+import dev.wardline.ProofException
 import dev.wardline.Recovery
 import dev.wardline.RelayException
 import dev.wardline.SendException
@@ -49,6 +50,8 @@ internal fun exception(error: NativeException): WardlineException = when (error)
         RelayException(facts(error.code, error.detail, error.retryable, error.recovery), duration(error.retryAfterMs), error.limit.long())
     is NativeException.Directory ->
         DirectoryException(facts(error.code, error.detail, error.retryable, error.recovery), error.held.long(), error.offered.long())
+    is NativeException.Proof ->
+        ProofException(facts(error.code, error.detail, error.retryable, error.recovery), error.reason)
     is NativeException.NotFound ->
         NotFoundException(facts(error.code, error.detail, error.retryable, error.recovery))
     is NativeException.Argument ->
