@@ -23,6 +23,7 @@ async def _reminders(device: Device) -> list[int]:
     return [one.round for one in events if isinstance(one, MessageReminder)]
 
 
+# scenario: reminder
 async def test_a_stat_message_comes_every_minute_until_somebody_has_it(ward: Ward) -> None:
     lab, doctor, nurse = [await ward.device(who) for who in ("Laboratory", "Dr. Gupta", "Nurse Okafor")]
     team = await ward.team("Dialysis", lab, doctor, nurse)
@@ -53,6 +54,7 @@ async def test_a_stat_message_comes_every_minute_until_somebody_has_it(ward: War
     assert not any(isinstance(one, AnswerOverdue) for one in overdue)
 
 
+# scenario: reminder
 async def test_who_asked_learns_that_nobody_has_it_in_time(ward: Ward) -> None:
     lab, nurse = await ward.device("Laboratory"), await ward.device("Nurse Okafor")
     asked = await lab.send(nurse, "please sign", answer_within=5 * MINUTE)
@@ -93,6 +95,7 @@ async def test_a_corrected_result_is_shown_once_with_what_it_says_now(ward: Ward
     assert "corrects #1 to 'Potassium 5.6 mmol/L' ('sample mixed up')" in ward.time_line()
 
 
+# scenario: closed-loop-times
 async def test_how_long_it_took_is_known_from_the_result_to_the_acknowledgement(ward: Ward) -> None:
     lab, doctor = await ward.device("Laboratory"), await ward.device("Dr. Gupta")
     taken = ward.clock.now

@@ -8,6 +8,7 @@ from wardline import MessageAmended, Person, Priority, ProofError, SendError, Ve
 from wardline.proof import verify
 
 
+# scenario: amend
 async def test_a_correction_shows_the_new_text_and_keeps_the_old_one_readable(ward: Ward) -> None:
     nurse, doctor = await ward.enroll("NS-1"), await ward.enroll("DR-1")
     sent = await nurse.client.send(Person("DR-1"), "K 6.5 mmol/L", priority=Priority.STAT)

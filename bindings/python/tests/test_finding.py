@@ -33,6 +33,7 @@ BIRTH = PatientIdentifier("urn:birth-date", "1960-02-29")
 GARCIA = Patient((MRN, BIRTH), "Maria Garcia")
 
 
+# scenario: find
 async def test_messages_are_found_by_patient_person_tier_and_words(ward: Ward) -> None:
     nurse, doctor = await ward.enroll("NS-1"), await ward.enroll("DR-1")
     await nurse.client.send(Person("DR-1"), "K 6.6 mmol/L", patient=GARCIA, priority=Priority.STAT)
@@ -136,6 +137,7 @@ async def _to_the_end(view: OpenItemsView) -> None:
         pass
 
 
+# scenario: closed-loop-times
 async def test_how_long_answers_took_is_known_by_person_and_tier(ward: Ward) -> None:
     nurse, doctor = await ward.enroll("NS-1"), await ward.enroll("DR-1")
     for _ in range(2):

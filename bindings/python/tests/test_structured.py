@@ -25,6 +25,7 @@ POTASSIUM = CriticalResult(
 ORDER = Order("Calcium gluconate 10 %", "DR-1", "10 ml", "i.v.", "once")
 
 
+# scenario: structured
 @pytest.mark.parametrize(
     ("content", "words", "type_uri"),
     [
@@ -47,6 +48,7 @@ async def test_typed_fields_arrive_and_are_found_by_their_text(
     assert await nurse.client.devices_without(Person("DR-1"), type_uri) == ()
 
 
+# scenario: structured
 async def test_a_critical_result_is_accepted_by_reading_it_back_only(ward: Ward) -> None:
     nurse, doctor = await ward.enroll("NS-1"), await ward.enroll("DR-1")
     await nurse.client.send(Person("DR-1"), structured=POTASSIUM)

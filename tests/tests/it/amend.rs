@@ -40,6 +40,7 @@ async fn amended_events(phone: &Phone, message: MessageRef) -> usize {
     told.count()
 }
 
+// scenario: amend
 #[tokio::test(flavor = "multi_thread")]
 async fn a_correction_shows_the_new_text_and_keeps_the_old_one_readable() {
     let (_ward, clock, nurse, doctor) = pair().await;
@@ -129,6 +130,7 @@ async fn what_waits_to_be_sealed_is_corrected_too() {
     );
 }
 
+// scenario: amend
 #[tokio::test(flavor = "multi_thread")]
 async fn only_the_author_corrects_and_only_in_time() {
     let (_ward, clock, nurse, doctor) = pair().await;
@@ -188,6 +190,7 @@ async fn a_recall_purges_every_text_and_nothing_is_corrected_after_it() {
     assert_eq!(refused.code(), SendError::TooLateToAmend.code());
 }
 
+// scenario: amend
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_says_which_text_was_answered() {
     let (_ward, clock, nurse, doctor) = pair().await;

@@ -73,6 +73,7 @@ async fn find(phone: &Phone, filter: Filter) -> Vec<String> {
     found.into_iter().map(|message| message.text).collect()
 }
 
+// scenario: find
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_are_found_by_patient_person_tier_time_and_words() {
     let team_ = Team::open().await;
@@ -145,6 +146,7 @@ async fn messages_are_found_by_patient_person_tier_time_and_words() {
     }
 }
 
+// scenario: find
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_finds_anything_while_locked_and_no_file_tells_the_patient() {
     let team_ = Team::open().await;
@@ -268,6 +270,7 @@ async fn whoever_interrupts_is_asked_whether_it_must_be() {
     assert_eq!(open[0], Caution::Interrupts { priority, open: 0 });
 }
 
+// scenario: closed-loop-times
 #[tokio::test(flavor = "multi_thread")]
 async fn how_long_answers_took_is_known_by_person_role_department_and_tier() {
     let team_ = Team::open().await;

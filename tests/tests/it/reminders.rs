@@ -111,6 +111,7 @@ async fn remind(client: &Client) -> Option<Duration> {
     next.map(|at| at.saturating_since(START))
 }
 
+// scenario: reminder
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stat_message_comes_every_minute_until_somebody_has_it() {
     let team = Team::open().await;
@@ -401,6 +402,7 @@ async fn the_policy_says_how_often() {
     assert_eq!(rounds(&team.doctor).await.len(), 1);
 }
 
+// scenario: reminder
 #[tokio::test(flavor = "multi_thread")]
 async fn who_asked_learns_once_that_the_time_is_up() {
     let team = Team::open().await;

@@ -49,6 +49,7 @@ async fn arrives(nurse: &Phone, doctor: &Phone, draft: Draft) -> Message {
     arrived
 }
 
+// scenario: structured
 #[tokio::test(flavor = "multi_thread")]
 async fn typed_fields_arrive_and_are_found_by_their_text() {
     let (_ward, nurse, doctor) = pair().await;
@@ -163,6 +164,7 @@ async fn what_is_incomplete_or_pretends_to_be_ours_is_refused_and_changes_nothin
     assert!(kept.is_empty());
 }
 
+// scenario: structured
 #[tokio::test(flavor = "multi_thread")]
 async fn a_critical_result_and_an_order_are_taken_by_reading_them_back_only() {
     let (_ward, nurse, doctor) = pair().await;

@@ -8,6 +8,7 @@ import XCTest
 final class ClosedLoopTests: TimedWardTestCase {
     private let minute = Duration.seconds(60)
 
+    // scenario: reminder
     func testAStatMessageComesEveryMinuteUntilSomebodyHasIt() async throws {
         let (nurse, doctor) = (try await ward.enroll("NS-1"), try await ward.enroll("DR-1"))
         let sent = try await nurse.client.send(
@@ -42,6 +43,7 @@ final class ClosedLoopTests: TimedWardTestCase {
         XCTAssertEqual(overdue, [], sent)
     }
 
+    // scenario: reminder
     func testWhoAskedLearnsOnceThatNobodyHasItInTime() async throws {
         let (nurse, doctor) = (try await ward.enroll("NS-1"), try await ward.enroll("DR-1"))
         try await nurse.client.send("please sign", to: .person("DR-1"), answerWithin: minute * 5)
@@ -75,6 +77,7 @@ final class ClosedLoopTests: TimedWardTestCase {
         XCTAssertEqual(told, [])
     }
 
+    // scenario: closed-loop-times
     func testHowLongItTookIsKnownFromTheResultToTheAcknowledgement() async throws {
         let (nurse, doctor) = (try await ward.enroll("NS-1"), try await ward.enroll("DR-1"))
         let taken = clock.now

@@ -6,6 +6,7 @@ import WardlineTesting
 import XCTest
 
 final class CorrectionTests: WardTestCase {
+    // scenario: amend
     func testACorrectionShowsTheNewTextAndKeepsTheOldOneReadable() async throws {
         let (nurse, doctor) = (try await ward.enroll("NS-1"), try await ward.enroll("DR-1"))
         let sent = try await nurse.client.send("K 6.5 mmol/L", to: .person("DR-1"), priority: .stat)

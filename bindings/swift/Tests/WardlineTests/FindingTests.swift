@@ -10,6 +10,7 @@ final class FindingTests: WardTestCase {
     private let birth = Patient.Identifier(system: "urn:birth-date", value: "1960-02-29")
     private var garcia: Patient { Patient(identifiers: [mrn, birth], name: "Maria Garcia") }
 
+    // scenario: find
     func testMessagesAreFoundByPatientPersonTierAndWords() async throws {
         let (nurse, doctor) = (try await ward.enroll("NS-1"), try await ward.enroll("DR-1"))
         try await nurse.client.send("K 6.6 mmol/L", to: .person("DR-1"), priority: .stat, about: garcia)

@@ -11,6 +11,7 @@ final class StructuredTests: WardTestCase {
             testName: "Potassium", testCode: "2823-3", value: "6.6", unit: "mmol/L", referenceRange: "3.5-5.0",
             abnormalFlag: "HH", specimenAt: Date(timeIntervalSince1970: 1_741_000_000)))
 
+    // scenario: structured
     func testTypedFieldsArriveAndAreFoundByTheirText() async throws {
         let (nurse, doctor) = (try await ward.enroll("NS-1"), try await ward.enroll("DR-1"))
         let handoff = Structured.Sbar(
@@ -38,6 +39,7 @@ final class StructuredTests: WardTestCase {
         }
     }
 
+    // scenario: structured
     func testACriticalResultIsAcceptedByReadingItBackOnly() async throws {
         let (nurse, doctor) = (try await ward.enroll("NS-1"), try await ward.enroll("DR-1"))
         try await nurse.client.send(potassium, to: .person("DR-1"))

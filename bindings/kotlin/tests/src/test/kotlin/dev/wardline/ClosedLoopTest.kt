@@ -14,6 +14,7 @@ import java.time.Duration
 private val MINUTE: Duration = Duration.ofMinutes(1)
 
 class ClosedLoopTest {
+    // scenario: reminder
     @Test
     fun `a stat message comes every minute until somebody has it`() = onTimedWard { ward, clock ->
         val nurse = ward.enroll("NS-1")
@@ -42,6 +43,7 @@ class ClosedLoopTest {
         assertTrue(nurse.client.eventsFrom().none { it is AnswerOverdue })
     }
 
+    // scenario: reminder
     @Test
     fun `who asked learns once that nobody has it in time`() = onTimedWard { ward, clock ->
         val nurse = ward.enroll("NS-1")
@@ -74,6 +76,7 @@ class ClosedLoopTest {
         assertEquals(emptyList<MessageReminder>(), doctor.reminders())
     }
 
+    // scenario: closed-loop-times
     @Test
     fun `how long it took is known from the result to the acknowledgement`() = onTimedWard { ward, clock ->
         val nurse = ward.enroll("NS-1")

@@ -12,6 +12,7 @@ import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 
 class CorrectionsTest {
+    // scenario: amend
     @Test
     fun `a correction shows the new text and keeps the old one readable`() = onWard { ward ->
         val nurse = ward.enroll("NS-1")

@@ -20,6 +20,7 @@ private val BIRTH = PatientIdentifier("urn:birth-date", "1960-02-29")
 private val GARCIA = Patient(listOf(MRN, BIRTH), "Maria Garcia")
 
 class FindingTest {
+    // scenario: find
     @Test
     fun `messages are found by patient person tier and words`() = onWard { ward ->
         val nurse = ward.enroll("NS-1")

@@ -15,6 +15,7 @@ private val POTASSIUM = CriticalResult(
 )
 
 class StructuredTest {
+    // scenario: structured
     @Test
     fun `typed fields arrive and are found by their text`() = onWard { ward ->
         val nurse = ward.enroll("NS-1")
@@ -35,6 +36,7 @@ class StructuredTest {
         }
     }
 
+    // scenario: structured
     @Test
     fun `a critical result is accepted by reading it back only`() = onWard { ward ->
         val nurse = ward.enroll("NS-1")
