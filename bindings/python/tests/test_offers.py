@@ -9,6 +9,7 @@ from wardline import Person, Priority, SendError
 OFFERS = ("Yes, once", "No, I am on my way")
 
 
+# scenario: quick-replies
 async def test_a_short_reply_says_what_was_offered_and_who_chose_it(ward: Ward) -> None:
     nurse, doctor = await ward.enroll("NS-1"), await ward.enroll("DR-1")
     sent = await nurse.client.send(
@@ -38,6 +39,7 @@ async def test_a_short_reply_says_what_was_offered_and_who_chose_it(ward: Ward) 
     assert bad.value.code == "WL-SEND-BAD-OFFER"
 
 
+# scenario: quick-replies
 async def test_what_only_looks_like_a_choice_is_a_text(ward: Ward) -> None:
     nurse, doctor = await ward.enroll("NS-1"), await ward.enroll("DR-1")
     sent = await nurse.client.send(Person("DR-1"), "Repeat the dose?", offers=OFFERS)

@@ -42,6 +42,7 @@ fn by(user: &str, index: u32) -> (String, u32, bool, bool) {
     (user.to_owned(), index, true, false)
 }
 
+// scenario: quick-replies
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tap_says_the_offered_text_and_its_author_sees_who_chose_what() {
     let (_ward, clock, nurse, doctor) = pair().await;
@@ -73,6 +74,7 @@ async fn a_tap_says_the_offered_text_and_its_author_sees_who_chose_what() {
     assert_eq!(found.len(), 1, "the reply is found, an offer is no text");
 }
 
+// scenario: quick-replies
 #[tokio::test(flavor = "multi_thread")]
 async fn a_structured_message_offers_too_and_a_choice_is_no_verdict() {
     let (_ward, _clock, nurse, doctor) = pair().await;
@@ -150,6 +152,7 @@ async fn a_choice_says_which_text_was_read_and_stays_a_text_when_the_offer_is_ta
     assert_eq!(reply.chosen, None);
 }
 
+// scenario: quick-replies
 /// A changed client of the doctor's says that a text of its own is the offer, takes an offer of a message that was not
 /// for it, or offers what no screen holds.
 #[tokio::test(flavor = "multi_thread")]

@@ -12,19 +12,22 @@ extension Client {
     ///
     /// `answerWithin` asks for an answer by then; a stat message asks for one by itself, without a time. `occurredAt` is when
     /// what it tells of happened, a laboratory result, say. `replyTo` is the reference of a message of the same conversation.
+    /// `offering` are short texts that a recipient may answer with as they are, by ``reply(to:with:)``: at most 8, each one
+    /// line of at most 160 bytes and none twice.
     @discardableResult
     public func send(
         _ text: String, to recipient: Recipient, priority: Priority = .routine, about patient: Patient? = nil,
-        answerWithin: Duration? = nil, occurredAt: Date? = nil, replyTo: String? = nil, idempotencyKey: String? = nil
+        answerWithin: Duration? = nil, occurredAt: Date? = nil, replyTo: String? = nil, idempotencyKey: String? = nil,
+        offering offers: [String] = []
     ) async throws -> String {
         let draft = WardlineFFI.Draft(
             recipient: recipient.native, text: text, priority: priority.native, patient: patient?.native,
             occurredAtMs: occurredAt?.millis, answerWithinMs: answerWithin?.millis, replyTo: replyTo,
-            idempotencyKey: idempotencyKey)
+            idempotencyKey: idempotencyKey, offers: offers)
         return try await run { try await inside.send(draft: draft) }
     }
 
-    /// Takes a message with typed fields, as ``send(_:to:priority:about:answerWithin:occurredAt:replyTo:idempotencyKey:)``
+    /// Takes a message with typed fields, as ``send(_:to:priority:about:answerWithin:occurredAt:replyTo:idempotencyKey:offering:)``
     /// does one without. `text` is what devices show that do not know its type; when it is empty, it is made of the fields.
     @discardableResult
     public func send(

@@ -53,6 +53,12 @@ public struct Message: Hashable, Sendable {
     /// What its typed fields say, when it has any that this version knows, or a vendor's. A corrected message has the text
     /// alone.
     public let structured: Structured?
+    /// Texts that a recipient may answer with as they are, by their places (``Client/reply(to:with:)``). They are those of the
+    /// message as it was first written.
+    public let offers: [String]
+    /// Of a reply with one of the texts that the message it replies to offers: its place among them, from 0. The reply says
+    /// exactly that text.
+    public let chosen: Int?
 
     /// Which way a message went.
     public enum Direction: Hashable, Sendable, CaseIterable {
@@ -118,6 +124,8 @@ extension Message {
         recalled = message.recalled.map(Recalled.init)
         amended = message.amended.map(Amended.init)
         structured = message.structured.map(Structured.init)
+        offers = message.offers
+        chosen = message.chosen.map { Int($0) }
     }
 }
 

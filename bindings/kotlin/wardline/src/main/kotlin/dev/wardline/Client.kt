@@ -74,7 +74,8 @@ public class Client internal constructor(internal val inside: NativeClient) : Au
      * [answerWithin] asks for an [answer] by then; a stat message asks for one by itself, without a time. [occurredAt] is
      * when what it tells of happened, a laboratory result, say. [replyTo] is the reference of a message of the same
      * conversation. [structured] gives it typed fields: the text is then what devices show that do not know their type, and
-     * is made of the fields when it is empty.
+     * is made of the fields when it is empty. [offers] are short texts that a recipient may answer with as they are, by
+     * [replyWith]: at most 8, each one line of at most 160 bytes and none twice.
      *
      * @throws SendException when the message was not taken; nothing was kept of it.
      */
@@ -88,6 +89,7 @@ public class Client internal constructor(internal val inside: NativeClient) : Au
         occurredAt: Instant? = null,
         replyTo: String? = null,
         structured: Structured? = null,
+        offers: List<String> = emptyList(),
     ): String = native {
         inside.send(
             NativeDraft(
@@ -100,6 +102,7 @@ public class Client internal constructor(internal val inside: NativeClient) : Au
                 replyTo = replyTo,
                 idempotencyKey = idempotencyKey,
                 structured = structured?.lowered(),
+                offers = offers,
             ),
         )
     }

@@ -127,6 +127,10 @@ public data class Patient @JvmOverloads constructor(
  * @property amended when its author has corrected it: the text is what it says now, and [history] has what it said before.
  * @property structured what its typed fields say, when it has any that this version knows, or a vendor's. A corrected message
  *   has the text alone.
+ * @property offers texts that a recipient may answer with as they are, by their places ([replyWith]). They are those of the
+ *   message as it was first written.
+ * @property chosen of a reply with one of the texts that the message it replies to offers: its place among them, from 0.
+ *   The reply says exactly that text.
  */
 public data class Message(
     val id: String,
@@ -151,6 +155,8 @@ public data class Message(
     val recalled: Recalled?,
     val amended: Amended?,
     val structured: Structured?,
+    val offers: List<String>,
+    val chosen: Int?,
 ) {
     /** Shows ids and states, nothing of what was written. */
     override fun toString(): String = "Message(id=$id, direction=$direction, priority=$priority)"

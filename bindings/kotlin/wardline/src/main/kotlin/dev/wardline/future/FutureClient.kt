@@ -7,6 +7,7 @@ package dev.wardline.future
 
 import dev.wardline.Answer
 import dev.wardline.Caution
+import dev.wardline.Choice
 import dev.wardline.Client
 import dev.wardline.Config
 import dev.wardline.ConversationListSnapshot
@@ -34,12 +35,14 @@ import dev.wardline.Verdict
 import dev.wardline.Version
 import dev.wardline.amend
 import dev.wardline.check
+import dev.wardline.choices
 import dev.wardline.devicesWithout
 import dev.wardline.exportProof
 import dev.wardline.find
 import dev.wardline.history
 import dev.wardline.loopTimes
 import dev.wardline.observeOpenItems
+import dev.wardline.replyWith
 import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
@@ -86,8 +89,11 @@ public class FutureClient(public val client: Client) : AutoCloseable {
         answerWithin: Duration? = null,
         occurredAt: Instant? = null,
         replyTo: String? = null,
+        offers: List<String> = emptyList(),
     ): CompletableFuture<String> = later {
-        client.send(recipient, text, priority, patient, idempotencyKey, answerWithin, occurredAt, replyTo)
+        client.send(
+            recipient, text, priority, patient, idempotencyKey, answerWithin, occurredAt, replyTo, offers = offers,
+        )
     }
 
     /** See [Client.send], with typed fields. */
@@ -146,6 +152,13 @@ public class FutureClient(public val client: Client) : AutoCloseable {
     @JvmOverloads
     public fun recall(message: String, reason: String = ""): CompletableFuture<Void?> =
         done { client.recall(message, reason) }
+
+    /** See [dev.wardline.replyWith]. */
+    public fun replyWith(reference: String, index: Int): CompletableFuture<String> =
+        later { client.replyWith(reference, index) }
+
+    /** See [dev.wardline.choices]. */
+    public fun choices(message: String): CompletableFuture<List<Choice>> = later { client.choices(message) }
 
     /** See [dev.wardline.amend]. */
     @JvmOverloads

@@ -161,6 +161,8 @@ internal fun message(native: NativeMessage): Message = Message(
     recalled = native.recalled?.let { Recalled(it.`by`, time(it.atMs), it.reason) },
     amended = native.amended?.let(::amended),
     structured = native.structured?.let(::structured),
+    offers = native.offers,
+    chosen = native.chosen?.toInt(),
 )
 
 internal fun messages(native: List<NativeMessage>): List<Message> = native.map(::message)
