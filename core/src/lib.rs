@@ -127,6 +127,7 @@ pub use conversation::{
     role::{InRole, RoleHolder, RoleSpeaker, RoleStatus},
 };
 pub use directory::Reachability;
+pub use engine::custody::HandedOver;
 pub use engine::event::{Delivered, Event, EventCursor, Tier};
 #[cfg(feature = "failpoints")]
 #[doc(hidden)]

@@ -48,6 +48,10 @@ pub(crate) enum Action {
     MessageHidden = 83,
     MessageExpired = 84,
     MessageShownAgain = 85,
+    RoleHandedOver = 90,
+    MessagePassedOn = 91,
+    MessagePassed = 92,
+    PassRefused = 93,
     AvailabilitySet = 100,
 }
 

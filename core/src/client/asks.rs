@@ -12,6 +12,7 @@ use wardline_proto::v1;
 use super::Client;
 use crate::{
     engine::{
+        custody,
         escalating::{self, HeldAnswer},
         expiring, inbox, outbox,
         points::{Call, Commit},
@@ -190,6 +191,7 @@ impl Client {
             upkeep::seal_receipts(step)?;
             reaching::tell_own_devices(step)?;
             upkeep::seal_controls(step)?;
+            custody::pass_on(step)?;
             outbox::seal_waiting(step)
         })
         .await

@@ -1,9 +1,18 @@
-//! Asking, before one writes to a role, who is reached through it.
+//! Asking, before one writes to a role, who is reached through it; and handing it over.
 
 use wardline_org::RoleId;
 
 use super::Client;
-use crate::{conversation::role::RoleStatus, engine::roles, error::Error};
+use crate::{
+    conversation::{Recipient, role::RoleStatus},
+    engine::{
+        custody::{self, HandedOver},
+        points::Commit,
+        roles,
+    },
+    error::Error,
+    message::{Draft, Sbar, Structured},
+};
 
 impl Client {
     /// Who holds a role now, until when, and who keeps its messages otherwise. The directory is asked for what is not
@@ -48,6 +57,43 @@ impl Client {
         self.role_as_known(&role).await?.ok_or(Error::Unknown)
     }
 
+    /// Hands a role over, when this person leaves: a note, and every message to the role that is unread or that nobody
+    /// has accepted, go to whoever holds the role now and whoever holds it next (within a day). They get the messages as
+    /// their authors signed them, and answer them in this person's place; here they are no more to be answered
+    /// ([`InRole::handed_over`](crate::InRole::handed_over)). The custodian may do it in anybody's place, and keeps them.
+    /// Durable when it answers, like [`Client::send`].
+    ///
+    /// # Errors
+    /// [`Error::Locked`] when nobody may read; [`SendError::NotYourRole`](crate::SendError::NotYourRole);
+    /// [`SendError::NoHolder`](crate::SendError::NoHolder) when nobody else holds it within a day; those of
+    /// [`Client::role`] and of the policy.
+    ///
+    /// ```
+    /// # async fn leave(client: wardline::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// use wardline::Sbar;
+    ///
+    /// let note = Sbar {
+    ///     situation: "Two open potassium results".into(),
+    ///     ..Sbar::default()
+    /// };
+    /// let handed = client.hand_over("cardiology-on-call".parse()?, note).await?;
+    /// println!("{} messages go with it", handed.items);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn hand_over(&self, role: RoleId, note: Sbar) -> Result<HandedOver, Error> {
+        self.inner.reading()?;
+        self.role(role.clone()).await?;
+        let note = Draft::new(Recipient::Role(role.clone()), "").structured(Structured::Sbar(note));
+        let handed = self
+            .step(Commit::Send, move |step| {
+                custody::hand_over(step, &role, &note)
+            })
+            .await?;
+        self.inner.wake.notify_one();
+        Ok(handed)
+    }
+
     async fn role_as_known(&self, role: &RoleId) -> Result<Option<RoleStatus>, Error> {
         let role = role.clone();
         self.look(move |step| roles::status(step, &role)).await
@@ -61,7 +107,7 @@ impl Client {
         to: Vec<(wardline_org::DeviceId, wardline_org::UserId)>,
         change: impl FnOnce(&mut wardline_proto::v1::Content) + Send + 'static,
     ) -> Result<crate::MessageId, Error> {
-        self.step(crate::engine::points::Commit::Send, move |step| {
+        self.step(Commit::Send, move |step| {
             crate::engine::forging::seal(step, id, reference, to, change)
         })
         .await

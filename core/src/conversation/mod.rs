@@ -129,9 +129,22 @@ pub(crate) fn ensure(
         return Ok(row);
     }
     connection
-        .prepare_cached("INSERT INTO conversation (conversation_id, reference) VALUES (?1, ?2)")?
-        .execute(params![id.as_bytes(), reference.encode_to_vec()])?;
+        .prepare_cached(
+            "INSERT INTO conversation (conversation_id, reference, role) VALUES (?1, ?2, ?3)",
+        )?
+        .execute(params![
+            id.as_bytes(),
+            reference.encode_to_vec(),
+            role_of(reference)
+        ])?;
     Ok(connection.last_insert_rowid())
+}
+
+fn role_of(reference: &v1::ConversationRef) -> Option<&str> {
+    match reference.kind.as_ref()? {
+        v1::conversation_ref::Kind::Role(conversation) => Some(&conversation.role_id),
+        _ => None,
+    }
 }
 
 /// Whom a conversation is with, out of its row.

@@ -69,6 +69,10 @@ pub struct InRole {
     pub role: RoleId,
     /// As what its sender speaks for the role; `None`: they are the caller, who writes to it.
     pub speaks: Option<RoleSpeaker>,
+    /// Who passed it on to this person, as the role's custodian or when they left; `None`: it came from its sender.
+    pub passed_by: Option<UserId>,
+    /// This person has handed it over to whoever holds the role since: it is no more theirs to answer.
+    pub handed_over: bool,
 }
 
 /// What lets somebody speak for a role. Stored as a number: never renumber.
@@ -118,6 +122,34 @@ pub(crate) fn holding(line: &RoleLine, now: Timestamp) -> Vec<(UserId, Timestamp
     holding
 }
 
+/// Who holds a role next after `now`, within a day: those whose turn begins first.
+pub(crate) fn next_holders(line: &RoleLine, now: Timestamp) -> Vec<UserId> {
+    let later = line.assignments.iter();
+    let later = later.filter(|turn| turn.from > now && turn.from <= now + SOON);
+    let first = later.clone().map(|turn| turn.from).min();
+    let mut people: Vec<UserId> = Vec::new();
+    for turn in later {
+        if Some(turn.from) == first && !people.contains(&turn.user) {
+            people.push(turn.user.clone());
+        }
+    }
+    people
+}
+
+/// Everybody whom the line names around a time: who holds it, held it a short while ago or holds it soon, and its
+/// custodian.
+pub(crate) fn named_around(line: &RoleLine, at: Timestamp) -> Vec<UserId> {
+    let turns = line.assignments.iter();
+    let turns = turns.filter(|turn| turn.from <= at + SOON && at < turn.until + GRACE);
+    let mut people: Vec<UserId> = Vec::new();
+    for user in turns.map(|turn| &turn.user).chain(&line.custodian) {
+        if !people.contains(user) {
+            people.push(user.clone());
+        }
+    }
+    people
+}
+
 /// When a turn begins or ends next after `now`.
 pub(crate) fn next_change(line: &RoleLine, now: Timestamp) -> Option<Timestamp> {
     let ends = line
@@ -156,6 +188,8 @@ pub(crate) fn speaker(
 }
 
 const GRACE: Duration = Duration::from_secs(15 * 60);
+/// Nothing is handed over to whoever holds it in a week.
+const SOON: Duration = Duration::from_secs(24 * 3600);
 
 #[cfg(test)]
 mod tests {
@@ -198,6 +232,9 @@ mod tests {
         assert_eq!(reached(&line, at(300)), [user("B")]);
         let both = [(user("A"), at(150)), (user("B"), at(200))];
         assert_eq!(holding(&line, at(95)), both);
+        assert_eq!(next_holders(&line, at(10)), [user("B")]);
+        assert_eq!(next_holders(&line, at(60)), [user("A")]);
+        assert_eq!(next_holders(&line, at(-2000)), [], "not before tomorrow");
         assert_eq!(next_change(&line, at(95)), Some(at(100)));
         assert_eq!(next_change(&line, at(200)), None);
     }

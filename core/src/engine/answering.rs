@@ -12,13 +12,13 @@ use wardline_proto::{Message, v1};
 use super::{Step, escalating, event::Event, expiring, failing::Names, outbox};
 use crate::{
     audit::Action,
-    conversation::{self, Recipient},
+    conversation::{self, Recipient, role::RoleSpeaker},
     error::{Error, SendError},
     id::{ConversationId, MessageId, MessageRef},
     message::{
         ANSWER, Direction, Priority, Proof, Verdict, amend,
         answer::{self, Counted, NewAnswer},
-        content, recall, receipts, reminders,
+        content, passing, recall, receipts, reminders,
     },
     policy,
     store::StoreError,
@@ -130,12 +130,17 @@ pub(super) fn apply(
     row: i64,
     user: &UserId,
     content: &v1::Content,
+    speaks: Option<RoleSpeaker>,
 ) -> Result<(), Error> {
     let Some((subject, subject_hash, verdict)) = content::answer_in(content) else {
         tracing::warn!("an answer says nothing, or not to what");
         return Ok(());
     };
     let device = DeviceId::from_slice(&content.sender_device).map_err(|_| Error::Unknown)?;
+    if speaks.is_some() {
+        // Whoever holds the role has it, though it was not sealed for them: somebody has passed it on.
+        passing::has_it(step.connection, subject, subject_hash, device)?;
+    }
     let counts = answer::note(
         step.connection,
         &NewAnswer {

@@ -13,31 +13,25 @@ use std::collections::HashMap;
 
 use rayon::prelude::*;
 use rusqlite::{OptionalExtension, params};
-use wardline_org::{DeviceId, EntryKey, EnvelopeId, Timestamp, UserId, signer};
-use wardline_proto::{Message, v1};
+use wardline_org::{DeviceId, EnvelopeId, UserId, signer};
+use wardline_proto::v1;
 
 use super::{
-    Step, amending, answering,
+    Step,
     attempt::{Attempts, Caution},
     control,
     envelopes::{known_envelope, note_envelope, refuse},
-    escalating,
-    event::Event,
-    expiring, hold_keys,
-    placing::{Place, place},
+    escalating, hold_keys,
+    keeping::{Believed, keep},
+    passed,
+    placing::place,
     points::Beside,
-    reaching, recalling, roles,
+    roles,
 };
 use crate::{
-    audit::Action,
-    conversation,
-    directory::{Lookup, ProvenSender, SenderLookup},
+    directory::{ProvenSender, SenderLookup},
     error::Error,
     id::MessageRef,
-    message::{
-        AMEND, ANSWER, Direction, Priority, Proof, RECALL, notice, receipts,
-        rows::{self, NewMessage},
-    },
     session::{
         OpenFailure,
         content::SIGNATURE_PURPOSE,
@@ -186,8 +180,9 @@ fn open_whole(
 fn can_judge(step: &mut Step<'_>, opened: &[Result<Inside, OpenFailure>]) -> Result<bool, Error> {
     let mut complete = true;
     for inside in opened.iter().flatten() {
-        if let Inside::Content(opened) = inside {
-            complete &= roles::can_judge(step, &opened.content)?;
+        if let Inside::Content(opened) | Inside::Held(opened, _) = inside {
+            complete &= roles::can_judge(step, &opened.content)?
+                && passed::can_judge(step, &opened.content)?;
         }
     }
     Ok(complete)
@@ -426,13 +421,13 @@ pub(crate) fn apply(
     note_envelope(step, envelope)?;
     match inside {
         Inside::Content(opened) => match place(step, envelope, sender, &opened)? {
-            Some(place) => keep(step, sealer, sender, &opened, place, None),
+            Some(place) => keep(step, sealer, &believed(sender, &opened, None), &place),
             None => refuse(step, envelope, OpenFailure::BindingBroken),
         },
         // The relay repeats itself; who was given it is told once.
         Inside::Held(..) if repeated => Ok(()),
         Inside::Held(opened, tier) => match place(step, envelope, sender, &opened)? {
-            Some(place) => keep(step, sealer, sender, &opened, place, Some(tier)),
+            Some(place) => keep(step, sealer, &believed(sender, &opened, Some(tier)), &place),
             None => refuse(step, envelope, OpenFailure::BindingBroken),
         },
         Inside::Notice(_) => Ok(()),
@@ -444,132 +439,24 @@ pub(crate) fn apply(
     }
 }
 
-fn keep(
-    step: &mut Step<'_>,
-    sealer: &BodySealer<'_>,
-    sender: &ProvenSender,
-    opened: &OpenedContent,
-    place: Place,
+/// A content that came from its author.
+fn believed<'a>(
+    author: &'a ProvenSender,
+    opened: &'a OpenedContent,
     tier: Option<u32>,
-) -> Result<(), Error> {
-    let content = &opened.content;
-    let message_id = opened.binding.message_id;
-    let conversation_id = place.conversation_id;
-    let us = step.context.identity.user_id.clone();
-    let reference = place.recipient.reference(&us, None);
-    let row = conversation::ensure(step.connection, conversation_id, &reference)?;
-    let priority = allowed(step, sender, Priority::from_wire(content.priority))?;
-    let place_id = rows::place_id(opened.sender, message_id);
-    let body = sealer.seal(rows::body_place(&place_id), &opened.signed.encode_to_vec())?;
-    let facts = expiring::facts(step, content)?;
-    let inserted = rows::insert(
-        step.connection,
-        &NewMessage {
-            message_id,
-            sender_device: opened.sender,
-            sender_user: &sender.user,
-            conversation: row,
-            direction: place.direction,
-            proof: if sender.active {
-                Proof::Proven
-            } else {
-                Proof::Revoked
-            },
-            priority,
-            created_at: Timestamp::from_millis(content.created_at_ms),
-            arrived_at: step.now(),
-            content_hash: Some(opened.content_hash),
-            body: &body,
-            content_key: None,
-            facts: facts.clone(),
-            speaks: place.speaks,
+) -> Believed<'a> {
+    Believed {
+        reference: MessageRef {
+            device: opened.sender,
+            id: opened.binding.message_id,
         },
-    )?;
-    let incoming = place.direction == Direction::Incoming;
-    if incoming {
-        // Also for one that is here already: its author seems not to know.
-        let hash = opened.content_hash;
-        let kind = v1::ReceiptKind::Delivered;
-        let author = sender.user.as_str();
-        receipts::queue(
-            step.connection,
-            author,
-            message_id,
-            hash.as_bytes(),
-            kind,
-            step.now(),
-        )?;
-        step.outgoing_changed();
+        author,
+        signed: &opened.signed,
+        content: &opened.content,
+        hash: opened.content_hash,
+        tier,
+        passed: None,
     }
-    let reference = MessageRef {
-        device: opened.sender,
-        id: message_id,
-    };
-    if let Some(tier) = tier {
-        escalating::note_early(step, content, tier)?;
-    }
-    let Some(message) = inserted else {
-        return tier.map_or(Ok(()), |tier| {
-            escalating::given_again(step, reference, tier)
-        });
-    };
-    step.audit(Action::MessageOpened, message_id.as_bytes())?;
-    step.conversation_changed(row);
-    escalating::note(step, message, content, tier)?;
-    match content.type_uri.as_str() {
-        _ if facts.shown => {}
-        ANSWER => return answering::apply(step, message, &sender.user, content),
-        RECALL => return recalling::apply(step, message, &sender.user, content),
-        AMEND => return amending::apply(step, message, &sender.user, content),
-        _ => {}
-    }
-    // It may have been taken back before it came; who had answered it stays known, as on every other device.
-    if recalling::take_back(step, reference)? {
-        return answering::settle(step, reference, conversation_id);
-    }
-    if expiring::arrived(step, message, place.direction)? {
-        return Ok(());
-    }
-    // Corrected before it came, it is told of once.
-    amending::settle(step, reference)?;
-    if incoming {
-        let loudness = reaching::tier(step, priority)?;
-        let cursor = step.announce(&Event::MessageArrived {
-            message: reference,
-            conversation: conversation_id,
-            tier: loudness,
-        })?;
-        notice::arrived(step.connection, message, cursor.0)?;
-        if let Some(tier) = tier {
-            escalating::tell(step, reference, conversation_id, tier)?;
-        }
-    }
-    // Answers may have overtaken it.
-    answering::settle(step, reference, conversation_id)
-}
-
-/// How urgent a message may be that comes from this sender.
-fn allowed(
-    step: &mut Step<'_>,
-    sender: &ProvenSender,
-    priority: Priority,
-) -> Result<Priority, Error> {
-    if priority != Priority::Stat {
-        return Ok(priority);
-    }
-    let rules = step.memory.directory.policy(step.connection)?;
-    let key = EntryKey::Person(sender.user.clone());
-    let entry = match step.memory.directory.entry(step.connection, &key)? {
-        Lookup::Present(entry) => Some(entry),
-        Lookup::Absent | Lookup::Unproven(_) => None,
-    };
-    let person = entry.as_ref().and_then(|entry| entry.person());
-    let roles = person.map_or(&[][..], |person| &person.staff_roles);
-    Ok(if rules.allows_stat(roles) {
-        priority
-    } else {
-        Priority::Urgent
-    })
 }
 
 /// An envelope that does not open is fetched so often again. Damage on the way strikes at random, and

@@ -14,7 +14,8 @@
 //! * [`inbox`]: from a batch of envelopes to messages; [`control`]: what devices tell each other.
 //! * [`upkeep`]: keys to offer, receipts to seal, envelopes to ask for again. [`keyless`]: whom to ask for
 //!   keys again, and when. [`hold_keys`]: the keys that are sealed to what may be given later.
-//! * [`roles`]: who is reached through a role, and who may speak for one.
+//! * [`roles`]: who is reached through a role, and who may speak for one; [`custody`]: what was written to one goes on
+//!   to whoever holds it now.
 //! * [`reminding`]: giving notice again of what nobody has answered. [`expiring`]: ending what is over.
 //! * [`reaching`]: whether people can be reached.
 //! * [`event`]: what the app is told.
@@ -28,6 +29,7 @@ pub(crate) mod attempt;
 pub(crate) mod audience;
 pub(crate) mod choosing;
 mod control;
+pub(crate) mod custody;
 mod envelopes;
 pub(crate) mod escalating;
 pub(crate) mod event;
@@ -38,8 +40,10 @@ pub(crate) mod forging;
 pub(crate) mod hold_keys;
 mod holding;
 pub(crate) mod inbox;
+mod keeping;
 mod keyless;
 pub(crate) mod outbox;
+mod passed;
 mod placing;
 pub(crate) mod points;
 pub(crate) mod posting;

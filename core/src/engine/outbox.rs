@@ -54,18 +54,7 @@ pub(crate) fn send(step: &mut Step<'_>, draft: &Draft) -> Result<MessageId, Erro
     if let Some(known) = sent_before(step, draft)? {
         return Ok(known);
     }
-    let rules = step.memory.directory.policy(step.connection)?;
-    if let Some(structured) = &draft.structured {
-        structured.check()?;
-    }
-    offers::check(&draft.offers)?;
-    let mut content = content_of(draft);
-    policy::check_text(&content::text_of(&content).0, &rules)?;
-    if draft.priority == Priority::Stat {
-        check_stat(step, draft, &rules)?;
-    }
-    draft.lifetime.check(&rules)?;
-    policy::check_size(size_of(&content), identifiers_of(&content))?;
+    let mut content = checked(step, draft)?;
     if draft
         .idempotency_key
         .as_ref()
@@ -86,6 +75,23 @@ pub(crate) fn send(step: &mut Step<'_>, draft: &Draft) -> Result<MessageId, Erro
             .execute(params![key, sequence])?;
     }
     Ok(message_id)
+}
+
+/// What a draft says, held against the policy.
+pub(super) fn checked(step: &mut Step<'_>, draft: &Draft) -> Result<v1::Content, Error> {
+    let rules = step.memory.directory.policy(step.connection)?;
+    if let Some(structured) = &draft.structured {
+        structured.check()?;
+    }
+    offers::check(&draft.offers)?;
+    let content = content_of(draft);
+    policy::check_text(&content::text_of(&content).0, &rules)?;
+    if draft.priority == Priority::Stat {
+        check_stat(step, draft, &rules)?;
+    }
+    draft.lifetime.check(&rules)?;
+    policy::check_size(size_of(&content), identifiers_of(&content))?;
+    Ok(content)
 }
 
 /// How a content names the message it speaks of.
@@ -415,6 +421,7 @@ pub(super) fn insert(
             content_key: rows.content_key.as_deref(),
             facts: Facts::of(content),
             speaks,
+            passed_by: None,
         },
     )?
     .ok_or(StoreError::Damaged { what: "message id" })?;

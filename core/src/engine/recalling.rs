@@ -20,6 +20,7 @@ use crate::{
     message::{
         Direction, Priority, RECALL, RecallOutcome, amend,
         content::subject_of,
+        passing,
         recall::{self, NewRecall, Subject, Verdict},
         receipts,
     },
@@ -225,6 +226,9 @@ pub(super) fn take_back(step: &mut Step<'_>, message: MessageRef) -> Result<bool
                 }
                 for correction in amend::written_by(step.connection, message, step.us())? {
                     stop(step, correction)?;
+                }
+                for pass in passing::written_by(step.connection, message, step.us())? {
+                    stop(step, pass)?;
                 }
                 step.audit(Action::MessageRecalled, message.id.as_bytes())?;
             }

@@ -50,6 +50,13 @@ pub(super) fn reached(
     let line = entry.as_ref().and_then(|entry| entry.role_line());
     let now = time(step)?;
     let mut people = line.map_or(Vec::new(), |line| role::reached(line, now));
+    if let Some(line) = line.filter(|_| content.next_holders) {
+        for user in role::next_holders(line, now) {
+            if !people.contains(&user) {
+                people.push(user);
+            }
+        }
+    }
     if *caller == us {
         if people.is_empty() {
             return Ok(Reached::Nobody(FailureCause::NoHolder));
@@ -160,6 +167,16 @@ pub(super) fn as_what(
 /// Somebody speaks in a conversation that is not theirs.
 pub(super) struct NotTheirs;
 
+/// The role in whose conversation a content is.
+pub(super) fn role_of(content: &v1::Content) -> Option<RoleId> {
+    match content.conversation.as_ref()?.kind.as_ref()? {
+        v1::conversation_ref::Kind::Role(conversation) => {
+            RoleId::new(conversation.role_id.clone()).ok()
+        }
+        _ => None,
+    }
+}
+
 /// Whether the entry is at hand by which a content is judged, besides its sender's; if not, it is asked for.
 pub(super) fn can_judge(step: &mut Step<'_>, content: &v1::Content) -> Result<bool, Error> {
     use v1::conversation_ref::Kind;
@@ -211,7 +228,10 @@ pub(crate) fn status(step: &mut Step<'_>, role: &RoleId) -> Result<Option<RoleSt
 }
 
 /// What is known of an entry, and whether the current directory says so; what is not is asked for.
-fn known(step: &mut Step<'_>, key: EntryKey) -> Result<(Option<Arc<Entry>>, bool), Error> {
+pub(super) fn known(
+    step: &mut Step<'_>,
+    key: EntryKey,
+) -> Result<(Option<Arc<Entry>>, bool), Error> {
     Ok(match step.memory.directory.entry(step.connection, &key)? {
         Lookup::Present(entry) => (Some(entry), true),
         Lookup::Absent => (None, true),
@@ -222,7 +242,7 @@ fn known(step: &mut Step<'_>, key: EntryKey) -> Result<(Option<Arc<Entry>>, bool
     })
 }
 
-fn line_entry(step: &mut Step<'_>, role: &RoleId) -> Result<Lookup, Error> {
+pub(super) fn line_entry(step: &mut Step<'_>, role: &RoleId) -> Result<Lookup, Error> {
     let key = EntryKey::from(role.clone());
     let found = step.memory.directory.entry(step.connection, &key)?;
     if matches!(found, Lookup::Unproven(_)) {
@@ -231,7 +251,7 @@ fn line_entry(step: &mut Step<'_>, role: &RoleId) -> Result<Lookup, Error> {
     Ok(found)
 }
 
-fn speaker(
+pub(super) fn speaker(
     step: &mut Step<'_>,
     line: Option<&RoleLine>,
     user: &UserId,
@@ -247,7 +267,7 @@ fn speaker(
 }
 
 /// A device's own clock may have been turned back, but never behind the time at which the head was signed.
-fn time(step: &mut Step<'_>) -> Result<Timestamp, Error> {
+pub(super) fn time(step: &mut Step<'_>) -> Result<Timestamp, Error> {
     let now = step.now();
     let trust = step.memory.directory.trust(step.connection)?;
     Ok(trust

@@ -285,7 +285,8 @@ pub(crate) fn open(
     };
     let mut statement = connection.prepare_cached(
         "SELECT sequence FROM message
-         WHERE open = 1 AND hidden_at IS NULL AND (direction = ?1) = ?2 AND coalesce(answer_by, ?3) <= ?3
+         WHERE open = 1 AND handed_over = 0 AND hidden_at IS NULL AND (direction = ?1) = ?2
+           AND coalesce(answer_by, ?3) <= ?3
            AND (answer_by IS NOT NULL OR ?4)
          ORDER BY priority DESC, answer_by IS NULL, answer_by, sequence LIMIT ?5",
     )?;

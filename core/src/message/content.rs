@@ -5,7 +5,7 @@
 use wardline_org::{DeviceId, Timestamp};
 use wardline_proto::{Message as _, v1};
 
-use super::{AMEND, ANSWER, TEXT, Verdict, structured::Structured};
+use super::{AMEND, ANSWER, PASS, TEXT, Verdict, structured::Structured};
 use crate::{
     id::{MessageId, MessageRef},
     store::StoreError,
@@ -87,6 +87,14 @@ pub(crate) fn said(content: &v1::Content) -> Option<v1::AnswerBody> {
 pub(crate) fn correction(content: &v1::Content) -> Option<v1::AmendBody> {
     (content.type_uri == AMEND)
         .then(|| v1::AmendBody::decode(content.body.as_slice()).ok())
+        .flatten()
+}
+
+/// What a content passes on, if it does.
+pub(crate) fn passed(content: &v1::Content) -> Option<v1::PassBody> {
+    subject_of(content)?;
+    (content.type_uri == PASS)
+        .then(|| v1::PassBody::decode(content.body.as_slice()).ok())
         .flatten()
 }
 

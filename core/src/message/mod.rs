@@ -18,6 +18,7 @@ pub(crate) mod list;
 pub(crate) mod loop_times;
 pub(crate) mod notice;
 pub(crate) mod offers;
+pub(crate) mod passing;
 pub(crate) mod recall;
 pub(crate) mod receipts;
 pub(crate) mod reminders;
@@ -283,5 +284,7 @@ pub(crate) const TEXT: &str = wardline_org::proof::TEXT;
 pub(crate) const RECALL: &str = "wardline.recall/1";
 /// The content type of what says that a message is accepted or declined.
 pub(crate) const ANSWER: &str = "wardline.answer/1";
+/// The content type of what passes a message to a role on to whoever holds it now.
+pub(crate) const PASS: &str = "wardline.pass/1";
 /// The content type of what corrects a message.
 pub(crate) const AMEND: &str = wardline_org::proof::AMEND;

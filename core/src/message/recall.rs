@@ -454,7 +454,8 @@ const SAID_OF: &str = "
     SELECT sequence, body FROM message
     WHERE length(body) > 0 AND sequence IN (
         SELECT message FROM answer WHERE subject_device = ?1 AND subject_id = ?2
-        UNION ALL SELECT message FROM amendment WHERE subject_device = ?1 AND subject_id = ?2)";
+        UNION ALL SELECT message FROM amendment WHERE subject_device = ?1 AND subject_id = ?2
+        UNION ALL SELECT message FROM pass WHERE subject_device = ?1 AND subject_id = ?2)";
 /// The corrections of a message that somebody has written and wants back with it, before it is here.
 const SAID_AND_TAKEN_BACK: &str = "
     SELECT m.sequence, m.body FROM amendment a

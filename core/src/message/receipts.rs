@@ -228,6 +228,7 @@ mod tests {
                 content_key: None,
                 facts: Facts::of(&v1::Content::default()),
                 speaks: None,
+                passed_by: None,
             };
             rows::insert(&connection, &new).unwrap().unwrap();
             MessageRef { device, id }

@@ -186,7 +186,8 @@ const UNANSWERED: &str = "
            coalesce(r.due_at, m.arrived_at + ?5), coalesce(r.round, 0), r.event
     FROM message m JOIN conversation c ON c.id = m.conversation
     LEFT JOIN reminder r ON r.message = m.sequence
-    WHERE m.open = 1 AND m.direction = ?1 AND m.priority = ?2 AND m.proof = ?3 AND m.hidden_at IS NULL
+    WHERE m.open = 1 AND m.handed_over = 0 AND m.direction = ?1 AND m.priority = ?2 AND m.proof = ?3
+      AND m.hidden_at IS NULL
       AND NOT EXISTS (
         SELECT 1 FROM answer a
         WHERE a.subject_device = m.sender_device AND a.subject_id = m.message_id

@@ -7,7 +7,7 @@ use wardline_org::{DeviceId, Hash, Timestamp, UserId};
 use wardline_proto::v1;
 
 use super::{
-    AMEND, ANSWER, Direction, Lifetime, Priority, Proof, RECALL, content, expiry,
+    AMEND, ANSWER, Direction, Lifetime, PASS, Priority, Proof, RECALL, content, expiry,
     lifecycle::{DeliveryState, FailureCause, Happening},
     offers, structured,
 };
@@ -37,6 +37,8 @@ pub(crate) struct NewMessage<'a> {
     pub(crate) facts: Facts,
     /// As what its sender speaks for the role in whose conversation it is.
     pub(crate) speaks: Option<RoleSpeaker>,
+    /// Who passed it on, when it did not come from its author.
+    pub(crate) passed_by: Option<&'a UserId>,
 }
 
 /// What a locked device must know of a content, besides who wrote it when and how urgent it is.
@@ -49,8 +51,11 @@ pub(crate) struct Facts {
     pub(crate) asks: bool,
     /// Until when.
     pub(crate) answer_by: Option<Timestamp>,
-    /// Whose answer counts: the devices of a content that asks, as the column holds them.
+    /// Whose answer counts, and who has it: the devices of a content that asks, or is in a conversation with a role, as
+    /// the column holds them.
     pub(crate) recipients: Option<Vec<u8>>,
+    /// It is in a conversation with a role.
+    pub(crate) in_role: bool,
     /// Nobody accepts it without reading it back.
     pub(crate) reads_back: bool,
     /// The message of whose offers it claims to be one.
@@ -71,11 +76,17 @@ impl Facts {
             AMEND => {
                 content::subject_of(content).is_none() || content::correction(content).is_none()
             }
+            PASS => content::passed(content).is_none(),
             _ => true,
         };
         let reads_back = shown && structured::wants_read_back(content);
         let urgent = within > 0 || Priority::from_wire(content.priority) == Priority::Stat;
         let asks = shown && (urgent || reads_back);
+        let kind = content.conversation.as_ref();
+        let in_role = matches!(
+            kind.and_then(|one| one.kind.as_ref()),
+            Some(v1::conversation_ref::Kind::Role(_))
+        );
         let deadline = i64::try_from(within)
             .unwrap_or(i64::MAX)
             .saturating_add(content.created_at_ms);
@@ -85,7 +96,8 @@ impl Facts {
                 .then(|| Timestamp::from_millis(content.occurred_at_ms)),
             asks,
             answer_by: (asks && within > 0).then(|| Timestamp::from_millis(deadline)),
-            recipients: asks.then(|| answerers(content)),
+            recipients: (asks || (shown && in_role)).then(|| answerers(content)),
+            in_role,
             reads_back,
             choice_of: offers::choice_of(content).filter(|_| shown),
             expires_at: None,
@@ -131,9 +143,10 @@ pub(crate) fn insert(
         .prepare_cached(
             "INSERT INTO message (message_id, sender_device, sender_user, conversation, direction,
                  proof, priority, created_at, arrived_at, content_hash, body, content_key, shown,
-                 occurred_at, asks, answer_by, recipients, open, reads_back, speaks, expires_at, read_for)
+                 occurred_at, asks, answer_by, recipients, open, reads_back, speaks, expires_at, read_for,
+                 passed_by, kept)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-                 ?15, ?18, ?19, ?20, ?21)
+                 ?15, ?18, ?19, ?20, ?21, ?22, ?23)
              ON CONFLICT (sender_device, message_id) DO NOTHING",
         )?
         .execute(params![
@@ -158,6 +171,11 @@ pub(crate) fn insert(
             new.speaks.map(|speaks| speaks as i64),
             new.facts.expires_at.map(Timestamp::as_millis),
             new.facts.read_for.map(expiry::millis),
+            new.passed_by.map(|user| user.as_str()),
+            new.facts.in_role
+                && new.facts.shown
+                && new.speaks.is_none()
+                && new.direction == Direction::Incoming,
         ])?;
     if inserted == 0 {
         return Ok(None);

@@ -432,17 +432,23 @@ fn in_role(row: &rusqlite::Row<'_>) -> Result<Option<InRole>, Error> {
     let sender: String = row.get(3)?;
     let stored: Option<i64> = row.get(28)?;
     let reference: Vec<u8> = row.get(27)?;
-    Ok(
-        conversation::role_in(&reference)?.map(|(role, caller)| InRole {
-            role,
-            // Whatever was written here for a role was written by somebody who holds it.
-            speaks: (caller.as_str() != sender).then(|| {
-                stored
-                    .and_then(RoleSpeaker::from_stored)
-                    .unwrap_or(RoleSpeaker::Holder)
-            }),
+    let passed_by = row.get::<_, Option<String>>(32)?.map(UserId::new);
+    let damaged = |_| StoreError::Damaged { what: "message" };
+    let passed_by = passed_by.transpose().map_err(damaged)?;
+    let Some((role, caller)) = conversation::role_in(&reference)? else {
+        return Ok(None);
+    };
+    Ok(Some(InRole {
+        role,
+        // Whatever was written here for a role was written by somebody who holds it.
+        speaks: (caller.as_str() != sender).then(|| {
+            stored
+                .and_then(RoleSpeaker::from_stored)
+                .unwrap_or(RoleSpeaker::Holder)
         }),
-    )
+        passed_by,
+        handed_over: row.get(33)?,
+    }))
 }
 
 /// When a message was over, if it is: by what was decided, or by `latest`.
@@ -510,7 +516,8 @@ const SHOWN: &str = "
                 WHERE subject_device = m.sender_device AND subject_id = m.message_id
                   AND counts = 1 AND m.amendment IS NOT NULL),
            c.reference, m.speaks,
-           m.expires_at, m.read_for, m.hidden_at IS NOT NULL OR m.expired_at IS NOT NULL
+           m.expires_at, m.read_for, m.hidden_at IS NOT NULL OR m.expired_at IS NOT NULL,
+           m.passed_by, m.handed_over
     FROM message m JOIN conversation c ON c.id = m.conversation
     LEFT JOIN message r ON r.sequence = m.recall
     LEFT JOIN message a ON a.sequence = m.amendment WHERE m.shown = 1";

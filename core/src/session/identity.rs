@@ -147,4 +147,5 @@ const CAPABILITIES: &[&str] = &[
     "wardline.critical-result/1",
     "wardline.order/1",
     "wardline.role/1",
+    "wardline.pass/1",
 ];

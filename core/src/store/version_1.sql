@@ -69,8 +69,10 @@ CREATE TABLE conversation (
     last_sequence INTEGER NOT NULL DEFAULT 0,
     draft BLOB,
     expire_after_sent INTEGER,
-    expire_after_read INTEGER
+    expire_after_read INTEGER,
+    role TEXT
 ) STRICT;
+CREATE INDEX conversation_role ON conversation (role) WHERE role IS NOT NULL;
 CREATE INDEX conversation_newest ON conversation (last_sequence);
 CREATE INDEX conversation_unread ON conversation (unread) WHERE unread > 0;
 
@@ -79,8 +81,10 @@ CREATE INDEX conversation_unread ON conversation (unread) WHERE unread > 0;
 -- whose answer counts (device ids, sorted); `open` that nobody has accepted it yet. What was taken back has no
 -- body; `recall` is the row that says why. `amendment` is the row with the text that stands, when it was corrected.
 -- `reads_back`: nobody accepts it without reading it back. `speaks`: as what its sender speaks for the role in whose
--- conversation it is; NULL for the caller, and for what was written here.
--- `reads_back`: nobody accepts it without reading it back. It is over at `expires_at`, and `read_for` milliseconds after
+-- conversation it is; NULL for the caller, and for what was written here. `passed_by`: who passed it on, when it did not
+-- come from its author. `kept`: a caller wrote it to a role, and it may have to be passed on. `handed_over`: this person
+-- has passed it on to whoever holds the role now, and is asked for no answer any more.
+-- It is over at `expires_at`, and `read_for` milliseconds after
 -- somebody has opened it; `hidden_at` is when a clock called it over, and nobody is shown it since. What is over has no
 -- body either: `recalled_at` is when that went, and `expired_at` says that this is why.
 CREATE TABLE message (
@@ -113,10 +117,14 @@ CREATE TABLE message (
     read_for INTEGER,
     hidden_at INTEGER,
     expired_at INTEGER,
+    passed_by TEXT,
+    kept INTEGER NOT NULL DEFAULT 0,
+    handed_over INTEGER NOT NULL DEFAULT 0,
     UNIQUE (sender_device, message_id)
 ) STRICT;
 CREATE INDEX message_timeline ON message (conversation, sequence) WHERE shown = 1;
 CREATE INDEX message_open ON message (priority, answer_by, sequence) WHERE open = 1;
+CREATE INDEX message_kept ON message (conversation) WHERE kept = 1 AND (asks = 0 OR open = 1);
 CREATE INDEX message_own ON message (created_at) WHERE direction = 1 AND shown = 1;
 CREATE INDEX message_by_id ON message (message_id);
 CREATE INDEX message_ends ON message (expires_at) WHERE expires_at IS NOT NULL AND recalled_at IS NULL;
@@ -199,6 +207,14 @@ CREATE TABLE stop (
     secret BLOB NOT NULL,
     tier INTEGER
 ) STRICT, WITHOUT ROWID;
+
+-- What passes a message on; `message` is the row that does so, and has its words when it is ours.
+CREATE TABLE pass (
+    message INTEGER PRIMARY KEY REFERENCES message (sequence) ON DELETE CASCADE,
+    subject_device BLOB NOT NULL,
+    subject_id BLOB NOT NULL
+) STRICT;
+CREATE INDEX pass_subject ON pass (subject_device, subject_id);
 
 -- Who takes back which message; `message` is the row that says so. A recall may overtake its message: `obeyed` is
 -- NULL until that is here, 0 when it is kept.

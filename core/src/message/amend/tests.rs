@@ -125,6 +125,7 @@ impl Store {
             content_key: None,
             facts: Facts::of(&content),
             speaks: None,
+            passed_by: None,
         };
         rows::insert(&self.connection, &new).unwrap().unwrap()
     }

@@ -62,6 +62,7 @@ impl Store {
             content_key: None,
             facts,
             speaks: None,
+            passed_by: None,
         };
         rows::insert(&self.connection, &new).unwrap().unwrap()
     }

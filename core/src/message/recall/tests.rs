@@ -76,6 +76,7 @@ impl Store {
                 ..Default::default()
             }),
             speaks: None,
+            passed_by: None,
         };
         rows::insert(&self.connection, &new).unwrap().unwrap()
     }

@@ -52,6 +52,7 @@ mod cases {
         way_in::notice: what_nobody_was_told_of_is_noticed_later;
         way_in::opened_envelope: an_envelope_that_was_opened_is_known;
         way_out::outbox: what_waits_to_be_sealed_leaves_and_arrives;
+        said::pass: a_recall_finds_what_passed_it_on;
         way_in::purge: what_was_taken_back_is_purged_after_the_unlock;
         own::reach: who_said_what_is_known_without_the_network_and_what_was_not_told_is_told;
         way_in::recall: a_tombstone_stays_a_tombstone;

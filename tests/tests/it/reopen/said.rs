@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use wardline::Draft;
+use wardline::{Draft, Recipient, Sbar, testing};
+use wardline_org::{
+    Clock,
+    team::{Assignment, RoleLine},
+};
 use wardline_tests::{settle, text, to};
 
 use super::{Pair, cold, pair};
@@ -31,4 +35,56 @@ pub(super) async fn choice(table: &str) {
     doctor.client.reply_with(asked, 1).await.unwrap();
     settle(&[&doctor, &nurse], 1).await;
     assert_eq!(chosen().await, [(0, false), (1, true)]);
+}
+
+pub(super) async fn pass(table: &str) {
+    let Pair {
+        mut ward,
+        clock,
+        nurse,
+        doctor,
+    } = pair().await;
+    let pharmacist = ward.phone("PH-1").await;
+    let hour = Duration::from_secs(3600);
+    let (now, change) = (clock.now(), clock.now() + hour);
+    let turn = |user: &str, from, until| Assignment {
+        user: user.parse().unwrap(),
+        from,
+        until,
+    };
+    let line = RoleLine {
+        role: "on-call".parse().unwrap(),
+        display_name: "On call".into(),
+        assignments: vec![
+            turn("DR-1", now, change),
+            turn("PH-1", change, change + hour),
+        ],
+        custodian: None,
+    };
+    ward.authority().upsert_role(line).unwrap();
+    ward.publish().await;
+    clock.advance(Duration::from_secs(90));
+    let role: wardline_org::RoleId = "on-call".parse().unwrap();
+    let asked = nurse.say(Recipient::Role(role.clone()), &text(1)).await;
+    settle(&[&nurse, &doctor, &nurse, &doctor], 2).await;
+    let note = Sbar {
+        situation: "One open question".into(),
+        ..Sbar::default()
+    };
+    doctor.client.hand_over(role, note).await.unwrap();
+    settle(&[&doctor, &pharmacist, &nurse], 2).await;
+    let doctor = cold(&ward, doctor, table).await;
+    doctor.unlock().await;
+    let asked = nurse.reference(asked);
+    nurse.client.recall(asked, "wrong patient").await.unwrap();
+    settle(&[&nurse, &doctor, &pharmacist], 3).await;
+    for phone in [&doctor, &pharmacist] {
+        let of = testing::rows(
+            &phone.client,
+            "message",
+            "recalled_at IS NOT NULL, length(body)",
+        );
+        let gone = of.await.unwrap().into_iter().filter(|row| row == "1 0");
+        assert!(gone.count() >= 2, "the message and what passed it on");
+    }
 }

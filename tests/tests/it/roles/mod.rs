@@ -1,6 +1,7 @@
 //! Writing to a role: who gets it, who may speak for it, and that nothing is lost when its holder changes.
 
 mod attack;
+mod custody;
 mod sending;
 
 use std::{sync::Arc, time::Duration};
