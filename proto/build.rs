@@ -30,6 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             "wardline.v1.TextBody",
             "wardline.v1.Content",
             "wardline.v1.AmendBody",
+            "wardline.v1.ForwardBody",
             "wardline.v1.SbarBody",
             "wardline.v1.CriticalResultBody",
             "wardline.v1.OrderBody",

@@ -217,6 +217,20 @@ pub enum SendError {
         /// How long at most, in seconds from now.
         limit: u64,
     },
+    /// The fields of a correction are of another type than the message.
+    #[error(
+        "the message is of another type than its correction; correct its text, or write a new one"
+    )]
+    OtherType,
+    /// The message cannot be forwarded: it was taken back, is not sealed yet, is of a type that this version does not
+    /// know or is itself a forward that nobody proves; or the draft has fields or a patient of its own.
+    #[error(
+        "the message cannot be forwarded as it is; write what it says in a message of your own"
+    )]
+    NotForwardable,
+    /// The policy lets nobody forward that message to that recipient.
+    #[error("the policy does not let this message be forwarded to this recipient; ask its author")]
+    ForwardingNotAllowed,
 }
 
 /// Why it was not taken what a person says of whether they can be reached. Nothing was changed.
@@ -429,6 +443,9 @@ impl SendError {
             Self::TooManyTiers { .. } => "WL-SEND-TOO-MANY-TIERS",
             Self::EmptyTier => "WL-SEND-EMPTY-TIER",
             Self::HeldTooLong { .. } => "WL-SEND-HELD-TOO-LONG",
+            Self::OtherType => "WL-SEND-OTHER-TYPE",
+            Self::NotForwardable => "WL-SEND-NOT-FORWARDABLE",
+            Self::ForwardingNotAllowed => "WL-SEND-FORWARDING",
         }
     }
 }

@@ -118,6 +118,9 @@ fn sends() -> impl Iterator<Item = SendError> {
         SendError::TooManyTiers { limit },
         SendError::EmptyTier,
         SendError::HeldTooLong { limit },
+        SendError::OtherType,
+        SendError::NotForwardable,
+        SendError::ForwardingNotAllowed,
     ]
     .into_iter()
 }

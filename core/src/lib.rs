@@ -138,10 +138,10 @@ pub use id::{ConversationId, IdError, MessageId, MessageRef};
 pub use message::{
     Amended, Answer, Asked, Caution, Choice, Conversation, ConversationPage, CriticalResult,
     Cursor, DeliveryState, DeviceDelivery, Direction, Draft, Expired, FailureCause, Filter,
-    Lifetime, LoopGroup, LoopGrouping, LoopTimes, Message, NewestMessage, Notice, NoticeSender,
-    OpenItems, Order, Page, Patient, PatientIdentifier, PersonDelivery, Priority, Proof, Quantiles,
-    RecallOutcome, Recalled, Sbar, Span, StandingAnswer, Structured, VendorContent, Verdict,
-    Version,
+    Forwarded, Lifetime, LoopGroup, LoopGrouping, LoopTimes, Message, NewestMessage, Notice,
+    NoticeSender, OpenItems, Order, Page, Patient, PatientIdentifier, PersonDelivery, Priority,
+    Proof, Quantiles, RecallOutcome, Recalled, Sbar, Span, StandingAnswer, Structured,
+    VendorContent, Verdict, Version,
 };
 pub use store::StoreError;
 pub use wardline_org::availability::{Availability, Away};

@@ -3,6 +3,10 @@
 //! This module reads and signs it and keeps rules it does not know; obeying the rules is the concern of
 //! whoever acts on them. The head names the policy in force by its hash.
 
+mod forwarding;
+
+pub use forwarding::Forwarding;
+
 use std::{fmt, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Serialize};
@@ -83,6 +87,9 @@ pub struct Policy {
     /// ten years.
     #[serde(default, skip_serializing_if = "default::is_zero")]
     pub default_lifetime_seconds: u32,
+    /// To whom a message may be forwarded.
+    #[serde(default, skip_serializing_if = "Forwarding::is_default")]
+    pub forwarding: Forwarding,
     /// Rules of a later version.
     #[serde(flatten)]
     pub other: serde_json::Map<String, serde_json::Value>,
@@ -106,6 +113,7 @@ impl Policy {
             stat_repeat_seconds: default::stat_repeat_seconds(),
             max_lifetime_seconds: 0,
             default_lifetime_seconds: 0,
+            forwarding: Forwarding::default(),
             other: serde_json::Map::new(),
         }
     }

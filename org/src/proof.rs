@@ -98,11 +98,7 @@ impl MessageProof {
         };
         let person = entry.person().ok_or(ProofError::NoSuchDevice)?;
 
-        let (device, label) = verify_author(person, &content, message)?;
-        let mut corrections = Vec::with_capacity(self.0.corrections.len());
-        for signed in &self.0.corrections {
-            corrections.push(verify_correction(person, &content, signed)?);
-        }
+        let ((device, label), corrections) = verify_signed(person, message, &self.0.corrections)?;
         let signed_head = trust.head().ok_or(ProofError::Malformed)?;
         let head = signed_head.head();
         Ok(ProvenMessage {
@@ -193,6 +189,28 @@ impl fmt::Debug for ProvenCorrection {
             .field("written_at", &self.written_at)
             .finish_non_exhaustive()
     }
+}
+
+/// Whether a person's device signed a content, and other devices of theirs its corrections; answers the first device with
+/// its label, and what the corrections say. For whoever has proven the person's entry already.
+///
+/// # Errors
+/// [`ProofError`] names what does not hold.
+pub fn verify_signed(
+    person: &Person,
+    message: &v1::SignedContent,
+    corrections: &[v1::SignedContent],
+) -> Result<((DeviceId, String), Vec<ProvenCorrection>), ProofError> {
+    let content = decode(message)?;
+    if content.sender_user_id != person.user.as_str() {
+        return Err(ProofError::NoSuchDevice);
+    }
+    let author = verify_author(person, &content, message)?;
+    let corrections = corrections
+        .iter()
+        .map(|signed| verify_correction(person, &content, signed))
+        .collect::<Result<_, _>>()?;
+    Ok((author, corrections))
 }
 
 /// Holds the signature under a content against the person whose device it names.

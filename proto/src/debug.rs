@@ -24,6 +24,7 @@ opaque!(
     CriticalResultBody,
     EnrollRequest,
     Escalation,
+    ForwardBody,
     HeldKey,
     OrderBody,
     PatientContext,
@@ -52,6 +53,10 @@ mod tests {
         };
         let answer = v1::AnswerBody {
             read_back: text(),
+            ..Default::default()
+        };
+        let forward = v1::ForwardBody {
+            comment: text(),
             ..Default::default()
         };
         let handoff = v1::SbarBody {
@@ -108,6 +113,7 @@ mod tests {
             shown(&v1::TextBody { text: text() }),
             shown(&v1::RecallBody { reason: text() }),
             shown(&amended),
+            shown(&forward),
             shown(&answer),
             shown(&handoff),
             shown(&result),

@@ -7,6 +7,6 @@ mod needles;
 mod ward;
 
 pub use memory::Memory;
-pub use needles::{Needles, files};
+pub use needles::{Needles, files, unhex};
 pub use ward::{Phone, Ward, organization, passphrase, settle, team, text, to};
 pub use wardline_relay::faults::{Fault, Faults};

@@ -85,6 +85,15 @@ pub fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     found
 }
 
+/// Bytes out of their hexadecimal digits, as [`wardline::testing::rows`] shows them.
+///
+/// # Panics
+/// When there are other letters.
+pub fn unhex(digits: &str) -> Vec<u8> {
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+    digits.as_bytes().chunks(2).map(byte).collect()
+}
+
 fn forms(secret: &str) -> Vec<(&'static str, Vec<u8>)> {
     let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
     let list: Vec<String> = secret.bytes().map(|byte| byte.to_string()).collect();

@@ -52,6 +52,8 @@ pub(crate) enum Action {
     MessagePassedOn = 91,
     MessagePassed = 92,
     PassRefused = 93,
+    MessageForwarded = 95,
+    ForwardNotProven = 96,
     AvailabilitySet = 100,
 }
 

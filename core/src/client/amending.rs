@@ -5,7 +5,7 @@ use crate::{
     engine::{amending, points::Commit},
     error::Error,
     id::{MessageId, MessageRef},
-    message::{Version, amend},
+    message::{Structured, Version, amend},
 };
 
 impl Client {
@@ -40,10 +40,51 @@ impl Client {
         reason: &str,
     ) -> Result<MessageId, Error> {
         self.inner.reading()?;
+        self.correct(message, None, text, reason).await
+    }
+
+    /// [`Client::amend`] of a structured message, with the fields that are right: all of them, of the type that the
+    /// message has. `text` is for devices that do not know the type; when it is empty, it is made of the fields.
+    ///
+    /// # Errors
+    /// Those of [`Client::amend`]; [`crate::SendError::OtherType`]; and what [`Client::send`] says of fields.
+    ///
+    /// ```
+    /// # async fn correct(client: wardline::Client, page: wardline::Page) -> Result<(), wardline::Error> {
+    /// use wardline::Structured;
+    ///
+    /// if let Some(newest) = page.messages.last()
+    ///     && let Some(Structured::CriticalResult(mut result)) = newest.structured.clone()
+    /// {
+    ///     result.value = "5.6".into();
+    ///     let result = Structured::CriticalResult(result);
+    ///     client.amend_structured(newest.reference(), result, "", "hemolyzed").await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn amend_structured(
+        &self,
+        message: MessageRef,
+        fields: Structured,
+        text: &str,
+        reason: &str,
+    ) -> Result<MessageId, Error> {
+        self.inner.reading()?;
+        self.correct(message, Some(fields), text, reason).await
+    }
+
+    async fn correct(
+        &self,
+        message: MessageRef,
+        fields: Option<Structured>,
+        text: &str,
+        reason: &str,
+    ) -> Result<MessageId, Error> {
         let (text, reason) = (text.to_owned(), reason.to_owned());
         let correction = self
             .step(Commit::Amend, move |step| {
-                amending::amend(step, message, &text, &reason)
+                amending::amend(step, message, fields.as_ref(), &text, &reason)
             })
             .await?;
         self.inner.wake.notify_one();

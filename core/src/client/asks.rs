@@ -14,7 +14,7 @@ use crate::{
     engine::{
         custody,
         escalating::{self, HeldAnswer},
-        expiring, inbox, outbox,
+        expiring, forwarding, inbox, outbox,
         points::{Call, Commit},
         posting, reaching, recalling, reseal, upkeep,
     },
@@ -188,6 +188,7 @@ impl Client {
             expiring::expire(step)?;
             reseal::ask(step)?;
             reseal::answer(step)?;
+            forwarding::settle(step)?;
             upkeep::seal_receipts(step)?;
             reaching::tell_own_devices(step)?;
             upkeep::seal_controls(step)?;

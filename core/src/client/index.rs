@@ -226,7 +226,8 @@ impl Arrivals {
                 && let Some(correction) = Arrival::load(connection, correction)?
             {
                 let said = amend::said(opener, correction.reference, &correction.sealed);
-                document.text = said.unwrap_or_default().text;
+                let said = said.unwrap_or_default();
+                document.text = content::corrected_text(&said, &content.type_uri);
             }
             self.documents.push(document);
         }
@@ -307,7 +308,8 @@ impl Indexable {
         content: &v1::Content,
     ) -> Self {
         let (text, _) = content::text_of(content);
-        let patient = content.patient.as_ref().map(|patient| {
+        let whom = content::patient_of(content);
+        let patient = whom.as_ref().map(|patient| {
             let mut words: Vec<&str> = vec![&patient.display_name];
             words.extend(patient.identifiers.iter().map(|id| id.value.as_str()));
             words.join(" ")
@@ -320,7 +322,7 @@ impl Indexable {
             sender: sender.to_owned(),
             priority,
             created_at: content.created_at_ms,
-            about: content.patient.as_ref().map(|patient| Whom {
+            about: whom.as_ref().map(|patient| Whom {
                 name: patient.display_name.clone(),
                 identifiers: patient
                     .identifiers

@@ -23,6 +23,7 @@ mod ending;
 mod escalation;
 mod expiring;
 mod finding;
+mod forwarding;
 mod inbox;
 mod index;
 mod line;

@@ -54,7 +54,7 @@ impl Client {
             .await
     }
 
-    pub(super) fn context(&self) -> Context {
+    pub(crate) fn context(&self) -> Context {
         let inner = &self.inner;
         let line = inner.line();
         Context {

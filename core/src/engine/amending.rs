@@ -14,7 +14,7 @@ use crate::{
     error::{Error, SendError},
     id::{ConversationId, MessageId, MessageRef},
     message::{
-        AMEND, Direction, Priority,
+        AMEND, Direction, Priority, Structured,
         amend::{self, NewAmendment},
         content::{self, subject_of},
         recall::{self, Subject},
@@ -23,18 +23,28 @@ use crate::{
     store::StoreError,
 };
 
-/// Corrects a message, with a reason that everybody it went to can read; answers the id of the correction.
+/// Corrects a message, with a reason that everybody it went to can read; answers the id of the correction. `fields` are
+/// those of a structured message, of its own type.
 pub(crate) fn amend(
     step: &mut Step<'_>,
     message: MessageRef,
+    fields: Option<&Structured>,
     text: &str,
     reason: &str,
 ) -> Result<MessageId, Error> {
     let subject = Subject::load(step.connection, message)?.ok_or(Error::Unknown)?;
     let rules = step.memory.directory.policy(step.connection)?;
-    policy::check_text(text, &rules)?;
+    let body = v1::AmendBody {
+        text: said(fields, text),
+        reason: reason.to_owned(),
+        type_uri: fields.map_or_else(String::new, |fields| fields.type_uri().to_owned()),
+        body: fields.map(Structured::encode).unwrap_or_default(),
+        ..Default::default()
+    };
+    policy::check_text(&body.text, &rules)?;
     policy::check_length(reason, &rules)?;
-    policy::check_size(text.len().saturating_add(reason.len()), 0)?;
+    // The text goes twice.
+    policy::check_size(body.encoded_len().saturating_add(body.text.len()), 0)?;
     if subject.direction == Direction::Incoming {
         return Err(SendError::NotYours.into());
     }
@@ -43,15 +53,19 @@ pub(crate) fn amend(
         return Err(SendError::TooLateToAmend.into());
     }
     expiring::refuse_over(step, message, SendError::TooLateToAmend)?;
+    if let Some(fields) = fields {
+        fields.check()?;
+        let keys = step.context.reading.as_ref().ok_or(Error::Locked)?;
+        let type_uri =
+            amend::type_of(step.connection, keys, message, step.context.clocks.latest())?;
+        if type_uri != fields.type_uri() {
+            return Err(SendError::OtherType.into());
+        }
+    }
     let content = v1::Content {
         type_uri: AMEND.to_owned(),
-        body: v1::AmendBody {
-            text: text.to_owned(),
-            reason: reason.to_owned(),
-            ..Default::default()
-        }
-        .encode_to_vec(),
-        fallback_text: text.to_owned(),
+        body: body.encode_to_vec(),
+        fallback_text: body.text,
         priority: Priority::Routine as i32,
         subject: Some(content::reference_to(message, subject.hash.clone())),
         ..Default::default()
@@ -75,6 +89,14 @@ pub(crate) fn amend(
     )?;
     settle(step, message)?;
     Ok(id)
+}
+
+/// What anybody can read of a correction: the app's own words, or its fields.
+fn said(fields: Option<&Structured>, text: &str) -> String {
+    match fields {
+        Some(fields) if text.trim().is_empty() => fields.fallback(),
+        _ => text.to_owned(),
+    }
 }
 
 /// Takes in somebody's correction, which stands in row `row`.

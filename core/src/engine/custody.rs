@@ -96,7 +96,7 @@ pub(crate) fn hand_over(
     }
     let content = v1::Content {
         next_holders: true,
-        ..outbox::checked(step, note)?
+        ..outbox::checked(step, note, None)?
     };
     let note = outbox::write(step, &note.recipient, content)?.1;
     let (devices, complete) = devices_of(step, &others)?;

@@ -6,8 +6,8 @@ use wardline_org::{DeviceId, EntryKey, Hash, Timestamp, UserId};
 use wardline_proto::{Message, v1};
 
 use super::{
-    Step, amending, answering, escalating, event::Event, expiring, passed, placing::Place,
-    reaching, recalling,
+    Step, amending, answering, escalating, event::Event, expiring, forwarding, passed,
+    placing::Place, reaching, recalling,
 };
 use crate::{
     audit::Action,
@@ -133,6 +133,7 @@ pub(super) fn keep(
         PASS => return passed::apply(step, sealer, message, &author.user, place, content),
         _ => {}
     }
+    forwarding::arrived(step, message, content)?;
     // It may have been taken back before it came; who had answered it stays known, as on every other device.
     if recalling::take_back(step, reference)? {
         return answering::settle(step, reference, conversation_id);

@@ -37,6 +37,7 @@ pub(crate) mod expiring;
 mod failing;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) mod forging;
+pub(crate) mod forwarding;
 pub(crate) mod hold_keys;
 mod holding;
 pub(crate) mod inbox;

@@ -16,6 +16,7 @@ use wardline_proto::{Message, v1};
 use super::{
     Step, audience, expiring,
     failing::Failures,
+    forwarding::Forward,
     holding, posting, recalling, roles,
     sealing::{AtHand, Bodies, Sealed, at_hand, freeze, may_seal, message_id_of, send_off},
 };
@@ -54,7 +55,8 @@ pub(crate) fn send(step: &mut Step<'_>, draft: &Draft) -> Result<MessageId, Erro
     if let Some(known) = sent_before(step, draft)? {
         return Ok(known);
     }
-    let mut content = checked(step, draft)?;
+    let forward = Forward::of(step, draft)?;
+    let mut content = checked(step, draft, forward.as_ref())?;
     if draft
         .idempotency_key
         .as_ref()
@@ -69,6 +71,9 @@ pub(crate) fn send(step: &mut Step<'_>, draft: &Draft) -> Result<MessageId, Erro
         content.subject = Some(subject_of(step, message)?);
     }
     let (sequence, message_id) = write(step, &draft.recipient, content)?;
+    if let Some(forward) = &forward {
+        forward.written(step, sequence)?;
+    }
     if let Some(key) = &draft.idempotency_key {
         step.connection
             .prepare_cached("INSERT INTO idempotency (key, message) VALUES (?1, ?2)")?
@@ -77,17 +82,24 @@ pub(crate) fn send(step: &mut Step<'_>, draft: &Draft) -> Result<MessageId, Erro
     Ok(message_id)
 }
 
-/// What a draft says, held against the policy.
-pub(super) fn checked(step: &mut Step<'_>, draft: &Draft) -> Result<v1::Content, Error> {
+/// What a draft says, or hands on, held against the policy.
+pub(super) fn checked(
+    step: &mut Step<'_>,
+    draft: &Draft,
+    forward: Option<&Forward>,
+) -> Result<v1::Content, Error> {
     let rules = step.memory.directory.policy(step.connection)?;
     if let Some(structured) = &draft.structured {
         structured.check()?;
     }
     offers::check(&draft.offers)?;
-    let content = content_of(draft);
-    policy::check_text(&content::text_of(&content).0, &rules)?;
+    let mut content = content_of(draft);
+    match forward {
+        Some(forward) => forward.fill(&mut content),
+        None => policy::check_text(&content::text_of(&content).0, &rules)?,
+    }
     if draft.priority == Priority::Stat {
-        check_stat(step, draft, &rules)?;
+        check_stat(step, &content, &rules)?;
     }
     draft.lifetime.check(&rules)?;
     policy::check_size(size_of(&content), identifiers_of(&content))?;
@@ -265,7 +277,7 @@ fn refuse_hopeless(step: &mut Step<'_>, recipient: &Recipient) -> Result<(), Err
     }
 }
 
-fn check_stat(step: &mut Step<'_>, draft: &Draft, rules: &Policy) -> Result<(), Error> {
+fn check_stat(step: &mut Step<'_>, content: &v1::Content, rules: &Policy) -> Result<(), Error> {
     let us = EntryKey::Person(step.context.identity.user_id.clone());
     let us = match step.memory.directory.entry(step.connection, &us)? {
         Lookup::Present(entry) => Some(entry),
@@ -278,7 +290,7 @@ fn check_stat(step: &mut Step<'_>, draft: &Draft, rules: &Policy) -> Result<(), 
     };
     let roles = us.as_ref().and_then(|entry| entry.person());
     let roles = roles.map(|person| person.staff_roles.as_slice());
-    let patient = draft.patient.iter();
+    let patient = content.patient.iter();
     let distinct: BTreeSet<_> = patient
         .flat_map(|patient| &patient.identifiers)
         .filter(|id| !id.value.trim().is_empty())

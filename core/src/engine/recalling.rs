@@ -11,7 +11,7 @@ use rusqlite::{OptionalExtension, params};
 use wardline_org::{DeviceId, Timestamp, UserId};
 use wardline_proto::{Message, v1};
 
-use super::{Step, audience, event::Event, outbox};
+use super::{Step, audience, event::Event, forwarding, outbox};
 use crate::{
     audit::Action,
     conversation::{self, Recipient},
@@ -238,6 +238,9 @@ pub(super) fn take_back(step: &mut Step<'_>, message: MessageRef) -> Result<bool
             }
             Verdict::Refused => step.audit(Action::RecallRefused, message.id.as_bytes())?,
         }
+    }
+    if taken_back {
+        forwarding::take_back(step, message)?;
     }
     Ok(taken_back)
 }

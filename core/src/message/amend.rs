@@ -12,7 +12,7 @@ use wardline_org::{DeviceId, Timestamp, UserId};
 use wardline_proto::{Message as _, v1};
 use zeroize::Zeroizing;
 
-use super::{content, expiry, recall::Subject, rows, word};
+use super::{Structured, content, expiry, recall::Subject, rows, word};
 use crate::{
     error::Error,
     id::{MessageId, MessageRef},
@@ -55,6 +55,8 @@ pub struct Version {
     pub at: Timestamp,
     /// What the message said then; empty when the stored body is damaged.
     pub text: String,
+    /// What its typed fields said then, if it had any that this version knows, or a vendor's.
+    pub structured: Option<Structured>,
     /// Why it was corrected; empty for the first text.
     pub reason: String,
     /// Whether it is what the message says now.
@@ -241,11 +243,13 @@ pub(crate) fn history(
     let mut opener = BodyOpener::new(keys);
     let first = first(connection, &mut opener, subject, latest)?.ok_or(Error::Unknown)?;
     let content = first.body.and_then(|body| content::content_of(&body).ok());
+    let content = content.unwrap_or_default();
     let mut versions = vec![Version {
         reference: subject,
         by: first.by,
         at: first.at,
-        text: content.map_or_else(String::new, |content| content::text_of(&content).0),
+        text: content::text_of(&content).0,
+        structured: Structured::of(&content),
         reason: String::new(),
         stands: false,
     }];
@@ -255,7 +259,8 @@ pub(crate) fn history(
             reference: correction.version,
             by: correction.by,
             at: correction.at,
-            text: said.text,
+            text: content::corrected_text(&said, &content.type_uri),
+            structured: content::corrected_fields(&said, &content.type_uri),
             reason: said.reason,
             stands: false,
         });
@@ -264,6 +269,19 @@ pub(crate) fn history(
         last.stands = true;
     }
     Ok(versions)
+}
+
+/// The type of the content of a message; empty when its body is damaged.
+pub(crate) fn type_of(
+    connection: &Connection,
+    keys: &ReadingKeys,
+    subject: MessageRef,
+    latest: Timestamp,
+) -> Result<String, Error> {
+    let first = first(connection, &mut BodyOpener::new(keys), subject, latest)?;
+    let first = first.ok_or(Error::Unknown)?;
+    let content = first.body.and_then(|body| content::content_of(&body).ok());
+    Ok(content.unwrap_or_default().type_uri)
 }
 
 /// What the author's devices have signed: a message and its corrections, in the order in which they stand.

@@ -5,7 +5,7 @@
 use wardline_org::{DeviceId, Timestamp};
 use wardline_proto::{Message as _, v1};
 
-use super::{AMEND, ANSWER, PASS, TEXT, Verdict, structured::Structured};
+use super::{AMEND, ANSWER, PASS, TEXT, Verdict, forward::Parts, structured::Structured};
 use crate::{
     id::{MessageId, MessageRef},
     store::StoreError,
@@ -27,6 +27,9 @@ pub(crate) fn text_of(content: &v1::Content) -> (String, bool) {
     {
         return (body.text, true);
     }
+    if let Some(parts) = Parts::of(content) {
+        return (parts.text(), true);
+    }
     let structured = Structured::of(content);
     let text = match &structured {
         // Whoever sends none must not hide what is ordered.
@@ -35,6 +38,14 @@ pub(crate) fn text_of(content: &v1::Content) -> (String, bool) {
     };
     let known = structured.is_some_and(|known| !matches!(known, Structured::Vendor(_)));
     (text, known)
+}
+
+/// Whom a content is about. A forward is about whom its original is about, whatever the forwarder says.
+pub(crate) fn patient_of(content: &v1::Content) -> Option<v1::PatientContext> {
+    match Parts::of(content) {
+        Some(parts) => parts.content.patient,
+        None => content.patient.clone(),
+    }
 }
 
 /// The message that a content speaks of, and by which ciphertext.
@@ -96,6 +107,27 @@ pub(crate) fn passed(content: &v1::Content) -> Option<v1::PassBody> {
     (content.type_uri == PASS)
         .then(|| v1::PassBody::decode(content.body.as_slice()).ok())
         .flatten()
+}
+
+/// The fields that a message of a type has by a correction; `None` when that has none, or those of another type.
+pub(crate) fn corrected_fields(correction: &v1::AmendBody, type_uri: &str) -> Option<Structured> {
+    if correction.type_uri.is_empty() || correction.type_uri != type_uri {
+        return None;
+    }
+    Structured::of(&v1::Content {
+        type_uri: correction.type_uri.clone(),
+        body: correction.body.clone(),
+        ..Default::default()
+    })
+}
+
+/// What a message of a type says by a correction.
+pub(crate) fn corrected_text(correction: &v1::AmendBody, type_uri: &str) -> String {
+    match corrected_fields(correction, type_uri) {
+        // Whoever sends no text must not hide what is ordered.
+        Some(fields) if correction.text.trim().is_empty() => fields.fallback(),
+        _ => correction.text.clone(),
+    }
 }
 
 /// What names the correction in a content, and when it was written: a copy is the correction that it was made of.

@@ -60,6 +60,18 @@ impl Lifetime {
         }
     }
 
+    /// The shorter of both.
+    pub(crate) fn and(self, other: Self) -> Self {
+        let shorter = |one: Option<Duration>, other: Option<Duration>| match (one, other) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+        Self {
+            after_sent: shorter(self.after_sent, other.after_sent),
+            after_read: shorter(self.after_read, other.after_read),
+        }
+    }
+
     /// Refuses what a policy does not allow, or nobody could read in time.
     pub(crate) fn check(&self, rules: &Policy) -> Result<(), SendError> {
         let most = rules.max_lifetime().unwrap_or(MOST);
@@ -113,6 +125,21 @@ pub(crate) fn end_of(
         from
     });
     lifetime.after_sent.map(|time| from.min(latest) + time)
+}
+
+/// What is left of the lifetime of a message that is not over by `latest`.
+pub(crate) fn left_of(
+    connection: &Connection,
+    message: i64,
+    latest: Timestamp,
+) -> Result<Lifetime, StoreError> {
+    let (end, read_for): (Option<i64>, Option<u64>) = connection
+        .prepare_cached("SELECT expires_at, read_for FROM message WHERE sequence = ?1")?
+        .query_row(params![message], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(Lifetime {
+        after_sent: end.map(|end| Timestamp::from_millis(end).saturating_since(latest)),
+        after_read: read_for.map(Duration::from_millis),
+    })
 }
 
 /// Begins the time that a message may be read for after somebody has opened it; answers whether it has one. `latest` is

@@ -2,7 +2,7 @@
 //!
 //! [`content`] is what one says; [`lifecycle`] is the one table of what can happen on the way to a device, and [`answer`] what people say to
 //! a message that asks for it; [`rows`] writes messages and their recipients; [`timeline`] reads them, page by page, and [`list`] the conversations they are
-//! in; [`recall`] takes messages back; [`expiry`] ends them, by what [`clocks`] say; [`amend`] corrects them; [`structured`] is what is typed, [`offers`] what is answered with one tap; [`receipts`] queues what this device owes to authors; [`notice`] keeps
+//! in; [`recall`] takes messages back; [`expiry`] ends them, by what [`clocks`] say; [`amend`] corrects them; [`forward`] is what is handed on; [`structured`] is what is typed, [`offers`] what is answered with one tap; [`receipts`] queues what this device owes to authors; [`notice`] keeps
 //! what nobody was told of yet, and [`reminders`] says of what somebody is told again. [`filter`] is what one looks for,
 //! [`caution`] what to think of before sending, [`loop_times`] how long answers took.
 
@@ -13,6 +13,7 @@ pub(crate) mod clocks;
 pub(crate) mod content;
 pub(crate) mod expiry;
 pub(crate) mod filter;
+pub(crate) mod forward;
 pub(crate) mod lifecycle;
 pub(crate) mod list;
 pub(crate) mod loop_times;
@@ -32,6 +33,7 @@ pub use answer::{Answer, OpenItems, StandingAnswer, Verdict};
 pub use caution::Caution;
 pub use expiry::{Expired, Lifetime};
 pub use filter::Filter;
+pub use forward::Forwarded;
 pub use lifecycle::{DeliveryState, FailureCause};
 pub use list::{Conversation, ConversationPage, NewestMessage};
 pub use loop_times::{LoopGroup, LoopGrouping, LoopTimes, Quantiles, Span};
@@ -72,6 +74,7 @@ pub struct Draft {
     pub(crate) offers: Vec<String>,
     pub(crate) lifetime: Lifetime,
     pub(crate) escalation: Vec<EscalationTier>,
+    pub(crate) forward: Option<MessageRef>,
 }
 
 impl Draft {
@@ -90,6 +93,7 @@ impl Draft {
             offers: Vec::new(),
             lifetime: Lifetime::default(),
             escalation: Vec::new(),
+            forward: None,
         }
     }
 
@@ -233,6 +237,23 @@ pub struct PatientIdentifier {
     pub value: String,
 }
 
+/// Off the wire.
+impl From<wardline_proto::v1::PatientContext> for Patient {
+    fn from(patient: wardline_proto::v1::PatientContext) -> Self {
+        let identifiers = patient.identifiers.into_iter();
+        Self {
+            identifiers: identifiers
+                .map(|id| PatientIdentifier {
+                    system: id.system,
+                    value: id.value,
+                })
+                .collect(),
+            name: patient.display_name,
+            encounter: patient.encounter,
+        }
+    }
+}
+
 /// Shows nothing of the patient.
 impl std::fmt::Debug for Patient {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -286,5 +307,7 @@ pub(crate) const RECALL: &str = "wardline.recall/1";
 pub(crate) const ANSWER: &str = "wardline.answer/1";
 /// The content type of what passes a message to a role on to whoever holds it now.
 pub(crate) const PASS: &str = "wardline.pass/1";
+/// The content type of what hands a message on.
+pub(crate) const FORWARD: &str = "wardline.forward/1";
 /// The content type of what corrects a message.
 pub(crate) const AMEND: &str = wardline_org::proof::AMEND;

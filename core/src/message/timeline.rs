@@ -10,10 +10,10 @@ use wardline_org::{DeviceId, Timestamp, UserId};
 use wardline_proto::{Message as _, v1};
 
 use super::{
-    Amended, Direction, Expired, Patient, PatientIdentifier, Priority, Proof, RecallOutcome,
-    Recalled, Structured, amend,
+    Amended, Direction, Expired, Forwarded, Patient, Priority, Proof, RecallOutcome, Recalled,
+    Structured, amend,
     answer::{self, StandingAnswer},
-    content,
+    content, forward,
     lifecycle::{DeliveryState, FailureCause},
     offers, rows,
 };
@@ -75,8 +75,8 @@ pub struct Message {
     pub amended: Option<Amended>,
     /// The role in whose conversation it is, and whether its sender speaks for it.
     pub role: Option<InRole>,
-    /// What its typed fields say, when it has any that this version knows, or a vendor's. A corrected message has the
-    /// text alone.
+    /// What its typed fields say, when it has any that this version knows, or a vendor's. A message that was corrected
+    /// has those of the correction that stands, or the text alone.
     pub structured: Option<Structured>,
     /// Texts that a recipient may answer with as they are, by their places ([`Client::reply_with`](crate::Client::reply_with)).
     /// They are those of the message as it was first written.
@@ -90,6 +90,9 @@ pub struct Message {
     pub expires_after_read: Option<Duration>,
     /// When it is over; its text is not shown any more then.
     pub expired: Option<Expired>,
+    /// When it hands another message on: that one, and whether its author is proven. `text` is then the comment and what
+    /// the other message says. Of a forward that was corrected there is the text alone.
+    pub forwarded: Option<Forwarded>,
 }
 
 /// An answer is wanted.
@@ -357,15 +360,16 @@ fn read(
         }
     };
     let (mut text, supported) = content::text_of(&content);
+    let mut structured = Structured::of(&content);
     let amended = match expired {
         None => amended(row, opener)?,
         Some(_) => None,
     };
-    let amended = amended.map(|(amended, corrected)| {
-        text = corrected;
+    let amended = amended.map(|(amended, said)| {
+        text = content::corrected_text(&said, &content.type_uri);
+        structured = content::corrected_fields(&said, &content.type_uri);
         amended
     });
-    let structured = Structured::of(&content);
     let offers = offers::of(&content).to_vec();
     let in_reply_to = content::subject_of(&content).map(|(message, _)| message);
     let chosen = match &amended {
@@ -373,6 +377,12 @@ fn read(
         Some(_) => None,
         None => offers::chosen(connection, opener, &content, row.get(5)?)?,
     };
+    let forwarded = match &amended {
+        // What whoever forwards it says now, and no longer what its author said.
+        Some(_) => None,
+        None => forward::forwarded(connection, row.get(0)?, &content)?,
+    };
+    let patient = content::patient_of(&content);
     Ok(Message {
         id,
         conversation: ConversationId::from_slice(&row.get::<_, Vec<u8>>(11)?)
@@ -390,18 +400,7 @@ fn read(
         text,
         content_type: content.type_uri,
         supported,
-        patient: content.patient.map(|patient| Patient {
-            identifiers: patient
-                .identifiers
-                .into_iter()
-                .map(|id| PatientIdentifier {
-                    system: id.system,
-                    value: id.value,
-                })
-                .collect(),
-            name: patient.display_name,
-            encounter: patient.encounter,
-        }),
+        patient: patient.map(Patient::from),
         created_at: Timestamp::from_millis(row.get(7)?),
         arrived_at: Timestamp::from_millis(row.get(8)?),
         read_at: row.get::<_, Option<i64>>(9)?.map(Timestamp::from_millis),
@@ -417,10 +416,11 @@ fn read(
         in_reply_to,
         recalled,
         role: in_role(row)?,
-        structured: amended.is_none().then_some(structured).flatten(),
+        structured,
         amended,
         offers,
         chosen,
+        forwarded,
         expires_at: row.get::<_, Option<i64>>(29)?.map(Timestamp::from_millis),
         expires_after_read: row.get::<_, Option<u64>>(30)?.map(Duration::from_millis),
         expired,
@@ -460,11 +460,11 @@ fn expired(row: &rusqlite::Row<'_>, latest: Timestamp) -> Result<Option<Expired>
         .map(|at| Expired { at }))
 }
 
-/// The correction of a message that stands, and what the message says by it.
+/// The correction of a message that stands, and what that says.
 fn amended(
     row: &rusqlite::Row<'_>,
     opener: &mut BodyOpener<'_>,
-) -> Result<Option<(Amended, String)>, Error> {
+) -> Result<Option<(Amended, v1::AmendBody)>, Error> {
     let Some(by) = row.get::<_, Option<String>>(21)? else {
         return Ok(None);
     };
@@ -475,10 +475,10 @@ fn amended(
     let amended = Amended {
         by: UserId::new(by).map_err(|_| StoreError::Damaged { what: "amendment" })?,
         at: Timestamp::from_millis(row.get(25)?),
-        reason: said.reason,
+        reason: said.reason.clone(),
         versions: row.get(26)?,
     };
-    Ok(Some((amended, said.text)))
+    Ok(Some((amended, said)))
 }
 
 /// What is left of a message that was taken back.

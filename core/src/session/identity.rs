@@ -148,4 +148,5 @@ const CAPABILITIES: &[&str] = &[
     "wardline.order/1",
     "wardline.role/1",
     "wardline.pass/1",
+    "wardline.forward/1",
 ];

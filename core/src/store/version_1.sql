@@ -215,6 +215,16 @@ CREATE TABLE pass (
     subject_id BLOB NOT NULL
 ) STRICT;
 CREATE INDEX pass_subject ON pass (subject_device, subject_id);
+-- Messages that hand another one on. `source_*` is that message, of what was written here. `proven`: whether the
+-- directory stands behind who is said to have written it; NULL until it was asked.
+CREATE TABLE forward (
+    message INTEGER PRIMARY KEY REFERENCES message (sequence) ON DELETE CASCADE,
+    source_device BLOB,
+    source_id BLOB,
+    proven INTEGER
+) STRICT;
+CREATE INDEX forward_source ON forward (source_device, source_id) WHERE source_device IS NOT NULL;
+CREATE INDEX forward_undecided ON forward (message) WHERE proven IS NULL;
 
 -- Who takes back which message; `message` is the row that says so. A recall may overtake its message: `obeyed` is
 -- NULL until that is here, 0 when it is kept.

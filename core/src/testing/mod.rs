@@ -12,7 +12,9 @@ use crate::{
     conversation::Recipient,
     engine::{outbox, points::Commit},
     error::Error,
-    id::{ConversationId, MessageId},
+    id::{ConversationId, MessageId, MessageRef},
+    message::amend,
+    session::content,
     store::{Store, StoreError},
 };
 
@@ -121,6 +123,25 @@ pub async fn send_anything(
             Ok(outbox::write(step, &recipient, content)?.1)
         })
         .await
+}
+
+/// What the author's device has signed of a message.
+///
+/// # Errors
+/// [`Error::Locked`], [`Error::Unknown`].
+pub async fn signed(client: &Client, message: MessageRef) -> Result<v1::SignedContent, Error> {
+    let context = client.context();
+    let keys = context.reading.ok_or(Error::Locked)?;
+    let latest = context.clocks.latest();
+    let signed = client
+        .store()
+        .read(move |connection| amend::signed(connection, &keys, message, latest));
+    Ok(signed.await?.0)
+}
+
+/// Signs anything as this device's word, as a changed client can.
+pub fn sign(client: &Client, content: &v1::Content) -> v1::SignedContent {
+    content::sign(&client.context().identity, content)
 }
 
 fn texts(connection: &Connection, sql: &str) -> Result<Vec<String>, StoreError> {

@@ -14,6 +14,7 @@ mod escalations;
 mod expiry;
 mod failures;
 mod finding;
+mod forwards;
 mod fuzz;
 mod inbox;
 mod keyless;

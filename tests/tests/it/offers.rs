@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use wardline::{Draft, MessageRef, OpenItems, Priority, Sbar, Structured, testing};
 use wardline_org::{ManualClock, Timestamp};
 use wardline_proto::{Message as _, v1};
-use wardline_tests::{Phone, Ward, settle, team, text, to};
+use wardline_tests::{Phone, Ward, settle, team, text, to, unhex};
 
 /// A nurse and a doctor who have met, at a time that stands still.
 async fn pair() -> (Ward, Arc<ManualClock>, Phone, Phone) {
@@ -174,7 +174,7 @@ async fn a_changed_client_makes_nobody_believe_that_an_offer_was_chosen() {
         subject: Some(v1::MessageReference {
             sender_device: asked.device.to_vec(),
             message_id: asked.id.as_bytes().to_vec(),
-            content_hash: hex(hash),
+            content_hash: unhex(hash),
         }),
         choice: Some(v1::Choice { index }),
         ..Default::default()
@@ -245,12 +245,6 @@ async fn a_choice_of_a_revoked_device_is_a_text_only_and_its_offers_are_not_answ
     assert_eq!(refused.unwrap_err().code(), "WL-SEND-SENDER-REVOKED");
     // What was offered while the directory stood behind the sender is still offered.
     nurse.client.reply_with(offered, 0).await.unwrap();
-}
-
-fn hex(text: &str) -> Vec<u8> {
-    let digits = text.as_bytes().chunks(2);
-    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
-    digits.map(byte).collect()
 }
 
 const START: Timestamp = Timestamp::from_millis(1_795_000_000_000);

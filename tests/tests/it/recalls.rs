@@ -30,7 +30,7 @@ async fn last(phone: &Phone, with: &Phone) -> wardline::Message {
 }
 
 /// No store and no log holds a body of this message, and no search finds it.
-async fn assert_gone(phone: &Phone, message: MessageRef, words: &str) {
+pub(crate) async fn assert_gone(phone: &Phone, message: MessageRef, words: &str) {
     let shown = phone.client.messages(vec![message]).await.unwrap();
     assert_eq!(shown[0].text, "");
     assert!(shown[0].recalled.is_some());

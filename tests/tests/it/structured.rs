@@ -3,10 +3,11 @@
 
 use wardline::{
     CriticalResult, Draft, Message, OpenItems, Order, Patient, Priority, Recipient, Sbar,
-    Structured, VendorContent, Verdict,
+    Structured, VendorContent, Verdict, testing,
 };
 use wardline_org::{DeviceId, Timestamp, UserId};
-use wardline_tests::{Phone, Ward, settle, to};
+use wardline_proto::{Message as _, v1};
+use wardline_tests::{Phone, Ward, settle, to, unhex};
 
 async fn pair() -> (Ward, Phone, Phone) {
     let mut ward = Ward::open(&["NS-1", "DR-1"]).await;
@@ -216,6 +217,99 @@ async fn a_corrected_result_is_its_text_and_the_typed_one_is_no_longer_shown() {
     let shown = doctor.client.messages(vec![message]).await.unwrap();
     assert_eq!(shown[0].text, "Potassium 5.6");
     assert_eq!(shown[0].structured, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_result_is_corrected_with_its_fields_and_the_wrong_one_stays_readable() {
+    let (_ward, nurse, doctor) = pair().await;
+    let wrong = Structured::CriticalResult(potassium());
+    let right = Structured::CriticalResult(CriticalResult {
+        value: "5.6".into(),
+        abnormal_flag: "H".into(),
+        ..potassium()
+    });
+    let draft = Draft::new(to(&doctor), "").structured(wrong.clone());
+    let message = arrives(&nurse, &doctor, draft).await.reference();
+    let answered = doctor.client.answer(message, Verdict::Accepted, "6.6");
+    answered.await.unwrap();
+    settle(&[&doctor, &nurse], 1).await;
+    let corrected = nurse
+        .client
+        .amend_structured(message, right.clone(), "", "hemolyzed");
+    corrected.await.unwrap();
+    settle(&[&nurse, &doctor], 1).await;
+    let text = "Potassium (2823-3) 5.6 mmol/L H [3.5-5.0] @ 2026-11-18T11:06:40.000Z";
+    for phone in [&nurse, &doctor] {
+        let shown = phone.client.messages(vec![message]).await.unwrap();
+        assert_eq!(shown[0].structured, Some(right.clone()));
+        assert_eq!(shown[0].text, text);
+        assert_eq!(shown[0].content_type, "wardline.critical-result/1");
+        assert_eq!(shown[0].amended.as_ref().unwrap().reason, "hemolyzed");
+        let history = phone.client.history(message).await.unwrap();
+        let fields: Vec<_> = history.into_iter().map(|one| one.structured).collect();
+        assert_eq!(fields, [Some(wrong.clone()), Some(right.clone())]);
+        let answers = phone.client.answers(message).await.unwrap();
+        assert!(answers[0].outdated, "the other value was read back");
+        for (words, many) in [("5.6", 1), ("6.6", 0)] {
+            let found = phone.client.search(words, None, None, 10).await;
+            assert_eq!(found.unwrap().len(), many, "{words}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_correction_has_the_fields_of_its_message_or_none() {
+    let (_ward, nurse, doctor) = pair().await;
+    let result = Structured::CriticalResult(potassium());
+    let draft = Draft::new(to(&doctor), "").structured(result.clone());
+    let message = arrives(&nurse, &doctor, draft).await.reference();
+    let plain = arrives(&nurse, &doctor, Draft::new(to(&doctor), "plain")).await;
+    let nothing = Structured::CriticalResult(CriticalResult::default());
+    for (of, fields, code) in [
+        (message, Structured::Order(order()), "WL-SEND-OTHER-TYPE"),
+        (plain.reference(), result.clone(), "WL-SEND-OTHER-TYPE"),
+        (message, nothing, "WL-SEND-INCOMPLETE"),
+    ] {
+        let refused = nurse.client.amend_structured(of, fields, "text", "");
+        assert_eq!(refused.await.unwrap_err().code(), code);
+    }
+    let foreign = doctor.client.amend_structured(message, result, "", "");
+    assert_eq!(foreign.await.unwrap_err().code(), "WL-SEND-NOT-YOURS");
+
+    // A changed client of the author's makes an order of its result.
+    let columns = "shown, hex(message_id), hex(content_hash)";
+    let rows = testing::rows(&nurse.client, "message", columns).await;
+    let id = message.id.to_string().replace('-', "").to_uppercase();
+    let row = rows.unwrap().into_iter().find(|row| row.contains(&id));
+    let hash = row.unwrap().split(' ').nth(2).unwrap().to_owned();
+    let fields = v1::OrderBody {
+        what: "Potassium".into(),
+        ordered_by: "DR-1".into(),
+        ..Default::default()
+    };
+    let body = v1::AmendBody {
+        text: "K 5.6".into(),
+        type_uri: "wardline.order/1".into(),
+        body: fields.encode_to_vec(),
+        ..Default::default()
+    };
+    let content = v1::Content {
+        type_uri: "wardline.amend/1".into(),
+        body: body.encode_to_vec(),
+        subject: Some(v1::MessageReference {
+            sender_device: message.device.to_vec(),
+            message_id: message.id.as_bytes().to_vec(),
+            content_hash: unhex(&hash),
+        }),
+        ..Default::default()
+    };
+    let sent = testing::send_anything(&nurse.client, to(&doctor), content).await;
+    sent.unwrap();
+    settle(&[&nurse, &doctor], 1).await;
+    let shown = doctor.client.messages(vec![message]).await.unwrap();
+    assert_eq!(shown[0].text, "K 5.6");
+    assert_eq!(shown[0].structured, None);
+    assert_eq!(shown[0].content_type, "wardline.critical-result/1");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -45,6 +45,7 @@ mod cases {
         held::escalation_device: for_whom_it_is_held_is_as_it_was;
         held::escalation_tier: what_became_of_tiers_is_as_it_was;
         own::event: unconfirmed_events_come_again_and_confirmed_ones_do_not;
+        said::forward: what_was_forwarded_is_proven_later_and_taken_back_with_its_source;
         held::hold_key: what_was_sealed_to_a_hold_key_opens_later;
         way_out::idempotency: an_idempotency_key_is_remembered;
         way_in::mailbox: the_mailbox_is_read_from_where_it_was_left;

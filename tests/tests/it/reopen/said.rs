@@ -88,3 +88,35 @@ pub(super) async fn pass(table: &str) {
         assert!(gone.count() >= 2, "the message and what passed it on");
     }
 }
+
+pub(super) async fn forward(table: &str) {
+    let Pair {
+        mut ward,
+        nurse,
+        doctor,
+        ..
+    } = pair().await;
+    let pharmacist = ward.phone("PH-1").await;
+    settle(&[&doctor, &pharmacist], 1).await;
+    let message = nurse.say(to(&doctor), &text(1)).await;
+    let message = nurse.reference(message);
+    settle(&[&nurse, &doctor], 1).await;
+    let draft = Draft::new(to(&pharmacist), "");
+    let forward = doctor.client.forward(message, draft).await.unwrap();
+    let forward = doctor.reference(forward);
+    settle(&[&doctor], 2).await;
+    // Locked, it can look nobody up: who wrote it is decided after the unlock.
+    pharmacist.client.lock();
+    settle(&[&pharmacist], 1).await;
+    let pharmacist = cold(&ward, pharmacist, table).await;
+    pharmacist.unlock().await;
+    settle(&[&pharmacist], 2).await;
+    let shown = pharmacist.client.messages(vec![forward]).await.unwrap();
+    assert!(shown[0].forwarded.as_ref().unwrap().proven);
+
+    let doctor = cold(&ward, doctor, table).await;
+    nurse.client.recall(message, "").await.unwrap();
+    settle(&[&nurse, &doctor, &pharmacist], 2).await;
+    let shown = pharmacist.client.messages(vec![forward]).await.unwrap();
+    assert!(shown[0].recalled.is_some());
+}
