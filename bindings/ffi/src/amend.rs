@@ -1,5 +1,7 @@
 //! What is known of a message that its author has corrected, and what it said before.
 
+use crate::structured::Structured;
+
 /// That the text of a message was corrected. What stands is the message's text.
 #[derive(Clone, PartialEq, Eq, uniffi::Record)]
 pub struct Amended {
@@ -24,6 +26,8 @@ pub struct Version {
     pub at_ms: i64,
     /// What the message said then; empty when the stored body is damaged.
     pub text: String,
+    /// What its typed fields said then, if it had any.
+    pub structured: Option<Structured>,
     /// Why it was corrected; empty for the first text.
     pub reason: String,
     /// Whether it is what the message says now.
@@ -68,6 +72,7 @@ impl From<wardline::Version> for Version {
             by: version.by.to_string(),
             at_ms: version.at.as_millis(),
             text: version.text,
+            structured: version.structured.and_then(Structured::of),
             reason: version.reason,
             stands: version.stands,
         }

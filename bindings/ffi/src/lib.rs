@@ -11,7 +11,7 @@
 //! |---|---|
 //! | [`client`], [`timeline`], [`conversation`], [`open_items`] | a device: send, read, lock, follow |
 //! | [`inbox`] | a device that shows notifications and cannot read |
-//! | [`draft`], [`structured`], [`message`], [`answer`], [`amend`], [`offers`], [`finding`], [`roles`], [`lifetime`], [`reach`], [`escalation`], [`event`] | plain data that goes in and comes out |
+//! | [`draft`], [`structured`], [`message`], [`answer`], [`amend`], [`offers`], [`forward`], [`finding`], [`roles`], [`lifetime`], [`reach`], [`escalation`], [`event`] | plain data that goes in and comes out |
 //! | [`error`] | one error type with codes, parameters, and what helps |
 //! | [`host`] | what the host brings: transport, key store, log |
 //! | [`secret`] | passphrases and wrapped keys as objects that wipe themselves |
@@ -44,6 +44,7 @@ pub mod error;
 pub mod escalation;
 pub mod event;
 pub mod finding;
+pub mod forward;
 pub mod host;
 mod ids;
 pub mod inbox;

@@ -6,6 +6,7 @@ use crate::{
     amend::Amended,
     answer::{Asked, RecallOutcome, Recalled, StandingAnswer},
     draft::{Patient, Priority},
+    forward::Forwarded,
     lifetime,
     roles::InRole,
     structured::Structured,
@@ -64,8 +65,8 @@ pub struct Message {
     pub expires_after_read_ms: Option<u64>,
     /// When it was over; its text is not shown any more then.
     pub expired_at_ms: Option<i64>,
-    /// What its typed fields say, when it has any that this version knows, or a vendor's. A corrected message has
-    /// the text alone.
+    /// What its typed fields say, when it has any that this version knows, or a vendor's. A message that was
+    /// corrected has those of the correction that stands, or the text alone.
     pub structured: Option<Structured>,
     /// Texts that a recipient may answer with as they are, by their places (`reply_with`). They are those of the
     /// message as it was first written.
@@ -75,6 +76,9 @@ pub struct Message {
     pub chosen: Option<u32>,
     /// When it is in a conversation with a role: which, and as what its sender speaks for it.
     pub role: Option<InRole>,
+    /// When it hands another message on: that one, and whether its author is proven. `text` is then the comment and what
+    /// the other message says.
+    pub forwarded: Option<Forwarded>,
 }
 
 /// Shows ids and states, nothing of what was written.
@@ -224,6 +228,7 @@ impl From<wardline::Message> for Message {
             offers: message.offers,
             chosen: message.chosen,
             role: message.role.map(InRole::from),
+            forwarded: message.forwarded.map(Forwarded::from),
         }
     }
 }

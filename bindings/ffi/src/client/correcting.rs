@@ -3,7 +3,7 @@
 use wardline::MessageRef;
 
 use super::Client;
-use crate::{amend::Version, error::WardlineError, ids::parse};
+use crate::{amend::Version, error::WardlineError, ids::parse, structured::Structured};
 
 #[uniffi::export]
 impl Client {
@@ -23,6 +23,26 @@ impl Client {
         let message = self.named(&message)?;
         let amended = self.with(|core| async move {
             let correction = core.amend(message, &text, &reason).await?;
+            Ok(correction.to_string())
+        });
+        amended.await
+    }
+
+    /// `amend` of a structured message, with the fields that are right: all of them, of the type that the message has.
+    /// `text` is for devices that do not know the type; when it is empty, it is made of the fields.
+    pub async fn amend_structured(
+        &self,
+        message: String,
+        fields: Structured,
+        text: String,
+        reason: String,
+    ) -> Result<String, WardlineError> {
+        let message = self.named(&message)?;
+        let fields = fields.try_into()?;
+        let amended = self.with(|core| async move {
+            let correction = core
+                .amend_structured(message, fields, &text, &reason)
+                .await?;
             Ok(correction.to_string())
         });
         amended.await

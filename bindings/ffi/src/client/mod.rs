@@ -1,7 +1,7 @@
 //! One device of one person, as an object that a host holds.
 //!
 //! * `mod.rs`: enrolling, opening, shutting down.
-//! * `messages`: writing and reading. `answers`: accepting, declining, taking back. `choosing`: short replies. `correcting`: correcting and proving.
+//! * `messages`: writing and reading. `answers`: accepting, declining, taking back. `choosing`: short replies. `forwarding`: handing on. `correcting`: correcting and proving.
 //!   `finding`: filters, cautions, times. `events`: what the app is
 //!   told, and the line to the relay. `keys`: lock and passphrase. `devices`: the person's own. [`config`]: what a device is opened with.
 //!
@@ -16,6 +16,7 @@ mod escalation;
 mod events;
 mod expiring;
 mod finding;
+mod forwarding;
 mod keys;
 mod messages;
 mod push;

@@ -110,6 +110,7 @@ from .finding import (
     SimilarPatient,
     UnknownCaution,
 )
+from .forwarded import Forwarded
 from .host import (
     Interrupted,
     KeyPurpose,
@@ -205,6 +206,7 @@ __all__ = [
     "FailureCause",
     "Filter",
     "ForkedError",
+    "Forwarded",
     "InRole",
     "Inbox",
     "Interrupted",

@@ -10,6 +10,8 @@ import enum
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from .structured import Structured
+
 
 class Verdict(enum.Enum):
     """What somebody says to a message that asks for an answer."""
@@ -116,6 +118,8 @@ class Version:
     at: datetime
     #: What the message said then; empty when the stored body is damaged.
     text: str = field(repr=False)
+    #: What its typed fields said then, if it had any.
+    structured: Structured | None = field(repr=False)
     #: Why it was corrected; empty for the first text.
     reason: str = field(repr=False)
     #: Whether it is what the message says now.

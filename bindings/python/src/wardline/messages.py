@@ -170,6 +170,23 @@ class Messages:
         found = await run(lambda: self._native.escalation(_name(message)))
         return None if found is None else escalation.status(found)
 
+    async def forward(
+        self,
+        message: Message | str,
+        recipient: Recipient,
+        comment: str = "",
+        *,
+        priority: Priority = Priority.ROUTINE,
+        answer_within: timedelta | None = None,
+    ) -> str:
+        """Forwards a message as its author signed it: whoever gets it sees who wrote it and when, and need not
+        believe this person. The patient goes with the message. When that is taken back, this device takes its
+        forwards back too. Durable when it returns; returns the id of the forward."""
+        draft = _draft(
+            recipient, comment, priority, None, answer_within_ms=native_millis(answer_within)
+        )
+        return str(await run(lambda: self._native.forward(_name(message), draft)))
+
     async def open_items(self, which: OpenItems, *, limit: int = 50) -> tuple[Message, ...]:
         """Messages that ask for an answer which nobody has given yet, the most urgent first, then by
         their deadlines."""
@@ -191,6 +208,18 @@ class Messages:
         Who has accepted the message before has accepted another text: :attr:`Answer.outdated` says so. Nothing
         is asked again by itself."""
         return str(await run(lambda: self._native.amend(_name(message), text, reason)))
+
+    async def amend_structured(
+        self, message: Message | str, fields: Structured, text: str = "", reason: str = ""
+    ) -> str:
+        """:meth:`amend` of a structured message, with the fields that are right: all of them, of the type that the
+        message has. ``text`` is for devices that do not know the type; when it is empty, it is made of the fields."""
+        right = native_structured(fields)
+        return str(
+            await run(
+                lambda: self._native.amend_structured(_name(message), right, text, reason)
+            )
+        )
 
     async def history(self, message: Message | str) -> tuple[Version, ...]:
         """Every text that a message has had, oldest first; the last one is what it says now. Takes the

@@ -24,6 +24,7 @@ from .answers import (
     Version,
 )
 from .roles import InRole, in_role
+from .forwarded import Forwarded, forwarded
 from .structured import Structured, structured
 
 if TYPE_CHECKING:
@@ -213,6 +214,9 @@ class Message:
     chosen: int | None
     #: When it is in a conversation with a role: which, and as what its sender speaks for it.
     role: InRole | None
+    #: When it hands another message on: that one, and whether its author is proven. ``text`` is then the comment
+    #: and what the other message says.
+    forwarded: Forwarded | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -395,6 +399,7 @@ def message(record: Any) -> Message:
         offers=tuple(record.offers),
         chosen=record.chosen,
         role=None if record.role is None else in_role(record.role),
+        forwarded=None if record.forwarded is None else forwarded(record.forwarded, patient),
     )
 
 
@@ -416,6 +421,7 @@ def version(record: Any) -> Version:
         by=record.by,
         at=time(record.at_ms),
         text=record.text,
+        structured=None if record.structured is None else structured(record.structured),
         reason=record.reason,
         stands=record.stands,
     )
