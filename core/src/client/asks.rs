@@ -12,11 +12,11 @@ use wardline_proto::v1;
 use super::Client;
 use crate::{
     engine::{
-        custody,
-        escalating::{self, HeldAnswer},
-        expiring, forwarding, inbox, outbox,
+        custody, expiring, forwarding, inbox, outbox,
         points::{Call, Commit},
-        posting, reaching, recalling, reseal, upkeep,
+        posting, reaching, recalling, reseal,
+        stopping::{self, HeldAnswer},
+        upkeep,
     },
     error::Error,
     session::ratchets,
@@ -123,7 +123,7 @@ impl Client {
         // What stops an alarm goes before everything else.
         let held = self.look(|view| {
             let checkpoint = ratchets::counter(view.connection)?;
-            escalating::to_answer(view, checkpoint)
+            stopping::to_answer(view, checkpoint)
         });
         if let Some(held) = held.await? {
             return Ok(Some(Ask::Held(held)));

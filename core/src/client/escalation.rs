@@ -1,6 +1,6 @@
 //! Escalation at the handle: how it stands, and what the relay answers to what stops it.
 //!
-//! Not its concern: what is held and for whom (`engine::holding`), and what comes of it (`engine::escalating`).
+//! Not its concern: what is held and for whom (`engine::holding`), and what comes of it (`engine::escalating`, `engine::stopping`).
 
 use wardline_org::{RelayCode, Response, transport::CallError};
 use wardline_proto::v1;
@@ -8,9 +8,9 @@ use wardline_proto::v1;
 use super::{Client, asks::Answered, replies::decode};
 use crate::{
     engine::{
-        escalating::{self, HeldAnswer},
         points::Commit,
         posting,
+        stopping::{self, HeldAnswer},
     },
     error::Error,
     escalation::{EscalationStatus, rows},
@@ -68,7 +68,7 @@ impl Client {
             Ok((Some(outcome), done, head)) if outcome.envelope_id == envelope => {
                 self.note_head(head);
                 self.step(Commit::Posted, move |step| {
-                    escalating::answered(step, outcome, done)
+                    stopping::answered(step, outcome, done)
                 })
                 .await?;
                 Ok(Answered {
@@ -81,7 +81,7 @@ impl Client {
             Err(Error::Call(CallError::Refused(refusal))) if self.is_final(&refusal.code) => {
                 let code = refusal.code;
                 self.step(Commit::Posted, move |step| {
-                    escalating::goes_on(step, &envelope, &code)
+                    stopping::goes_on(step, &envelope, &code)
                 })
                 .await?;
                 Ok(Answered::default())

@@ -1,21 +1,21 @@
-//! What comes of an escalation: whoever is given a message by it keeps it like any other, the author hears from the
-//! relay how it goes, and an answer stops it or brings the next tier.
+//! What comes of an escalation: whoever is given a message by it keeps it like any other, and the author hears from the
+//! relay how it goes.
 //!
 //! What the relay says (a tier was released, is due, will not be released) is its word. It is held against what the
 //! author's device has sealed and against the answers it knows; what does not agree is audited and shown as doubtful.
 //! A release before its time is kept all the same: a decline brings one, of which only the author is told, and a
 //! device with a slow clock must not throw an alarm away.
 //!
-//! Not its concern: sealing what is held ([`super::holding`]), and who may answer (`message::answer`).
+//! Not its concern: sealing what is held ([`super::holding`]), and the answers that stop it ([`super::stopping`]).
 
-use rusqlite::{OptionalExtension, params};
-use wardline_org::{DeviceId, EnvelopeId, Hash, RoleId, Timestamp, UserId, connect::RelayCode};
+use rusqlite::params;
+use wardline_org::{DeviceId, EnvelopeId, Hash, RoleId, Timestamp, UserId};
 use wardline_proto::{
     Message, v1,
     v1::{conversation_ref::Kind, envelope::Notice},
 };
 
-use super::{Step, answering, event::Event, failing::Names, holding, posting, recalling};
+use super::{Step, event::Event, failing::Names, holding, recalling};
 use crate::{
     audit::Action,
     conversation::Recipient,
@@ -25,7 +25,7 @@ use crate::{
         self,
         rows::{self, Kept, New, State},
     },
-    id::{ConversationId, MessageId, MessageRef},
+    id::{ConversationId, MessageRef},
     message::{
         AMEND, ANSWER, Direction, RECALL, Verdict, content, lifecycle::Happening, rows as messages,
     },
@@ -118,6 +118,24 @@ pub(super) fn tell(
         conversation,
         tier,
     })
+}
+
+/// Tells that a message was given to this device by a tier, unless that is how its author sends it.
+pub(super) fn tell_given(
+    step: &mut Step<'_>,
+    message: MessageRef,
+    conversation: ConversationId,
+    content: &v1::Content,
+    tier: Option<u32>,
+) -> Result<(), Error> {
+    let scheduled = content
+        .escalation
+        .as_ref()
+        .is_some_and(|plan| plan.scheduled);
+    match tier.filter(|tier| *tier > 0 || !scheduled) {
+        Some(tier) => tell(step, message, conversation, tier),
+        None => Ok(()),
+    }
 }
 
 /// A message that was here already was given to this device by a tier.
@@ -239,6 +257,12 @@ fn is_released(
         device: us,
         id: names.message,
     };
+    if kept.plan.scheduled && released.tier == 0 {
+        return step.emit(&Event::MessageSent {
+            message: names.message,
+            conversation: names.conversation,
+        });
+    }
     tell(step, message, names.conversation, released.tier)
 }
 
@@ -364,7 +388,7 @@ pub(super) fn concerned(
 
 /// The tiers that were released, as far as this device knows: up to the one it was given, and those whose time has
 /// come.
-fn given_tiers(
+pub(super) fn given_tiers(
     step: &Step<'_>,
     kept: &Kept,
     at: Timestamp,
@@ -378,197 +402,4 @@ fn given_tiers(
     let given = kept.given.map_or(0, |tier| tier.saturating_add(1));
     let most = by_time.max(usize::try_from(given).unwrap_or(usize::MAX));
     Ok(kept.plan.tiers.iter().take(most).cloned().collect())
-}
-
-/// Lets a submission that answers a message, or takes it back, stop what is held of it, or bring its next tier: it is
-/// shown to the relay with the secret, instead of being posted by itself.
-pub(super) fn note_stop(
-    step: &Step<'_>,
-    content: &v1::Content,
-    envelope: EnvelopeId,
-    devices: &[DeviceId],
-) -> Result<(), Error> {
-    let Some((subject, _)) = content::subject_of(content) else {
-        return Ok(());
-    };
-    let answer = content::answer_in(content).map(|(_, _, verdict)| verdict);
-    let stops = answer == Some(Verdict::Accepted) || content.type_uri == RECALL;
-    if !stops && answer.is_none() {
-        return Ok(());
-    }
-    let Some(kept) = rows::of(step.connection, subject)? else {
-        return Ok(());
-    };
-    let next = kept.given.map_or(0, |tier| tier.saturating_add(1));
-    let has_next = usize::try_from(next).is_ok_and(|next| next < kept.plan.tiers.len());
-    let reaches_author = kept.sender == step.us() || devices.contains(&kept.sender);
-    if kept.plan.deposit_id.is_empty() || !reaches_author || !(stops || has_next) {
-        return Ok(());
-    }
-    step.connection
-        .prepare_cached(
-            "INSERT INTO stop (envelope_id, sender_device, deposit_id, secret, tier)
-             VALUES (?1, ?2, ?3, ?4, ?5)",
-        )?
-        .execute(params![
-            envelope.as_bytes(),
-            kept.sender.as_bytes(),
-            kept.plan.deposit_id,
-            kept.plan.stop_secret,
-            (!stops).then_some(next),
-        ])?;
-    Ok(())
-}
-
-/// An answer to be shown with the secret of what it stops.
-#[derive(Clone)]
-pub(crate) enum HeldAnswer {
-    /// Nothing further is released.
-    Cancel(v1::CancelRequest),
-    /// The next tier is.
-    Advance(v1::AdvanceRequest),
-}
-
-impl std::fmt::Debug for HeldAnswer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("HeldAnswer").finish_non_exhaustive()
-    }
-}
-
-/// The next one. One for a deposit that waits to be posted itself comes after that.
-pub(crate) fn to_answer(step: &Step<'_>, checkpoint: u64) -> Result<Option<HeldAnswer>, Error> {
-    let found = step
-        .connection
-        .prepare_cached(
-            "SELECT s.body, t.sender_device, t.deposit_id, t.secret, t.tier
-             FROM stop t JOIN submission s USING (envelope_id)
-             WHERE NOT EXISTS (
-                 SELECT 1 FROM escalation e JOIN submission w ON w.envelope_id = e.envelope_id
-                 WHERE e.sender_device = t.sender_device AND e.deposit_id = t.deposit_id)
-             ORDER BY s.id LIMIT 1",
-        )?
-        .query_row([], |row| {
-            Ok((
-                row.get::<_, Vec<u8>>(0)?,
-                row.get(1)?,
-                row.get(2)?,
-                row.get(3)?,
-                row.get::<_, Option<u32>>(4)?,
-            ))
-        })
-        .optional()?;
-    let Some((body, sender_device, deposit_id, stop_secret, tier)) = found else {
-        return Ok(None);
-    };
-    let damaged = |_| StoreError::Damaged { what: "submission" };
-    let acknowledgement = Some(v1::Submission::decode(body.as_slice()).map_err(damaged)?);
-    Ok(Some(match tier {
-        None => HeldAnswer::Cancel(v1::CancelRequest {
-            deposit_id,
-            sender_device,
-            stop_secret,
-            acknowledgement,
-            checkpoint,
-        }),
-        Some(tier) => HeldAnswer::Advance(v1::AdvanceRequest {
-            deposit_id,
-            sender_device,
-            stop_secret,
-            tier,
-            acknowledgement,
-            checkpoint,
-        }),
-    }))
-}
-
-/// The relay took an answer, and with it what it does to what is held.
-pub(crate) fn answered(
-    step: &mut Step<'_>,
-    outcome: v1::SubmissionOutcome,
-    done: bool,
-) -> Result<(), Error> {
-    if let Some(message) = answered_message(step, &outcome.envelope_id)? {
-        if done {
-            step.audit(Action::EscalationStopped, message.id.as_bytes())?;
-        }
-        say_again(step, message, &outcome.envelope_id)?;
-    }
-    let answer = v1::SendResponse {
-        outcomes: vec![outcome],
-        ..Default::default()
-    };
-    posting::posted(step, &answer)
-}
-
-/// An answer that was given while there was no line may come after a tier was released: whoever was given the
-/// message meanwhile hears of it too. Only while somebody reads: what was said lies under the reading key.
-fn say_again(step: &mut Step<'_>, subject: MessageRef, envelope: &[u8]) -> Result<(), Error> {
-    let (Some(keys), Some(kept)) = (
-        step.context.reading.clone(),
-        rows::of(step.connection, subject)?,
-    ) else {
-        return Ok(());
-    };
-    let (row, id, said_at, body): (i64, Vec<u8>, i64, Vec<u8>) = step
-        .connection
-        .prepare_cached(
-            "SELECT m.sequence, m.message_id, m.created_at, m.body FROM submission s
-             JOIN message m ON m.sequence = s.message WHERE s.envelope_id = ?1",
-        )?
-        .query_row(params![envelope], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-        })?;
-    let then = given_tiers(step, &kept, Timestamp::from_millis(said_at))?;
-    if given_tiers(step, &kept, step.now())?.len() <= then.len() {
-        return Ok(());
-    }
-    let id = MessageId::from_slice(&id).map_err(|_| StoreError::Damaged { what: "message" })?;
-    let place = messages::place_id(step.us(), id);
-    let body = keys.open_body(messages::body_place(&place), &body)?;
-    let said = content::content_of(&body)?;
-    if said.type_uri != ANSWER {
-        return Ok(());
-    }
-    let recipient = recalling::recipient_in(step, row)?;
-    answering::say_again(step, &recipient, said)
-}
-
-/// The relay takes an answer only by itself, if at all: it is posted like any other, and who gave it is told that the
-/// alarm goes on.
-pub(crate) fn goes_on(step: &mut Step<'_>, envelope: &[u8], code: &RelayCode) -> Result<(), Error> {
-    let message = answered_message(step, envelope)?;
-    step.connection
-        .prepare_cached("DELETE FROM stop WHERE envelope_id = ?1")?
-        .execute(params![envelope])?;
-    step.outgoing_changed();
-    let Some(message) = message else {
-        return Ok(());
-    };
-    step.audit(Action::EscalationDoubtful, message.id.as_bytes())?;
-    step.emit(&Event::EscalationGoesOn {
-        message,
-        code: code.as_str().to_owned(),
-    })
-}
-
-/// What an answer that waits here speaks of.
-fn answered_message(step: &Step<'_>, envelope: &[u8]) -> Result<Option<MessageRef>, Error> {
-    let found: Option<(Vec<u8>, Vec<u8>)> = step
-        .connection
-        .prepare_cached(
-            "SELECT m.sender_device, m.message_id FROM stop t
-             JOIN escalation e ON e.sender_device = t.sender_device AND e.deposit_id = t.deposit_id
-             JOIN message m ON m.sequence = e.message WHERE t.envelope_id = ?1",
-        )?
-        .query_row(params![envelope], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    let damaged = || StoreError::Damaged { what: "escalation" };
-    found
-        .map(|(device, id)| {
-            Ok(MessageRef {
-                device: DeviceId::from_slice(&device).map_err(|_| damaged())?,
-                id: MessageId::from_slice(&id).map_err(|_| damaged())?,
-            })
-        })
-        .transpose()
 }

@@ -35,11 +35,42 @@ use crate::{
 
 /// Says at once what is certain about the tiers of a draft.
 pub(super) fn check(step: &mut Step<'_>, draft: &Draft) -> Result<(), Error> {
-    escalation::check(&draft.escalation, &step.context.identity.user_id)?;
+    let scheduled_in = scheduled(draft, step.now()).map(|at| at.saturating_since(step.now()));
+    let us = &step.context.identity.user_id;
+    escalation::check(&draft.escalation, scheduled_in, us)?;
     for tier in &draft.escalation {
         check_names(step, tier, draft.priority == Priority::Stat)?;
     }
     Ok(())
+}
+
+/// When a draft is to be sent, unless that is now.
+fn scheduled(draft: &Draft, now: Timestamp) -> Option<Timestamp> {
+    draft.send_at.filter(|at| *at > now)
+}
+
+/// Lets a content wait for its time, if its author wants that: it counts as written then.
+pub(super) fn schedule(step: &Step<'_>, draft: &Draft, content: &mut v1::Content) {
+    if let Some(at) = scheduled(draft, step.now()) {
+        content.created_at_ms = at.as_millis();
+        content.escalation = Some(escalation::scheduled(at, &draft.escalation));
+    }
+}
+
+/// A content whose time has come before it could be sealed is sent like any other.
+pub(super) fn when_due(step: &Step<'_>, content: v1::Content) -> v1::Content {
+    let plan = content.escalation.as_ref();
+    let at = plan.and_then(escalation::scheduled_for);
+    if at.is_none_or(|at| step.now() < at) {
+        return content;
+    }
+    let mut plan = content.escalation.unwrap_or_default();
+    plan.tiers.remove(0);
+    plan.scheduled = false;
+    v1::Content {
+        escalation: Some(plan).filter(|plan| !plan.tiers.is_empty()),
+        ..content
+    }
 }
 
 fn check_names(step: &mut Step<'_>, tier: &EscalationTier, stat: bool) -> Result<(), Error> {
@@ -74,15 +105,40 @@ pub(super) struct Eligible {
     key: [u8; 32],
 }
 
-/// For whom each tier of a plan is to be sealed; `None` while something has to be asked for first.
+/// What is to be held, and for whom it can be sealed.
+pub(super) struct Held {
+    asked_for: v1::Escalation,
+    tiers: Vec<Vec<Eligible>>,
+}
+
+/// For whom each tier of a plan is to be sealed; `None` while something has to be asked for first. Of a message that
+/// is sent later, `recipients` are the first tier; it waits until everybody can be sealed for.
 pub(super) fn at_hand(
     step: &mut Step<'_>,
     plan: &v1::Escalation,
-) -> Result<Option<Vec<Vec<Eligible>>>, Error> {
+    recipients: &[(DeviceId, UserId)],
+) -> Result<Option<Held>, Error> {
     let now = step.now();
     let mut complete = true;
+    let mut asked_for = plan.clone();
     let mut tiers = Vec::with_capacity(plan.tiers.len());
-    for (tier, due) in plan.tiers.iter().zip(escalation::due(plan, now)) {
+    let first = asked_for.tiers.first_mut().filter(|_| plan.scheduled);
+    if let Some(first) = first {
+        let people: BTreeSet<&UserId> = recipients.iter().map(|(_, user)| user).collect();
+        first.user_ids = people.iter().map(ToString::to_string).collect();
+        let devices = recipients.iter().cloned().collect();
+        let (eligible, known) = with_keys(step, devices);
+        let reached: BTreeSet<&UserId> = eligible.iter().map(|one| &one.user).collect();
+        let us = &step.context.identity.user_id;
+        complete = known
+            && people
+                .iter()
+                .all(|user| *user == us || reached.contains(*user));
+        tiers.push(eligible);
+    }
+    let held = tiers.len();
+    let due = escalation::due(plan, now);
+    for (tier, due) in plan.tiers.iter().zip(due).skip(held) {
         let Some(people) = people_of(step, tier, now, due + GRACE)? else {
             complete = false;
             continue;
@@ -91,17 +147,26 @@ pub(super) fn at_hand(
             complete = false;
             continue;
         };
-        let mut eligible = Vec::with_capacity(devices.len());
-        for (device, user) in devices {
-            match step.memory.hold_keys.of(device, now) {
-                Ok(Some(key)) => eligible.push(Eligible { device, user, key }),
-                Ok(None) => {}
-                Err(_) => complete = false,
-            }
-        }
+        let (eligible, known) = with_keys(step, devices);
+        complete &= known;
         tiers.push(eligible);
     }
-    Ok(complete.then_some(tiers))
+    Ok(complete.then_some(Held { asked_for, tiers }))
+}
+
+/// Those of some devices that have a hold key, and whether that is known of all of them.
+fn with_keys(step: &mut Step<'_>, devices: BTreeMap<DeviceId, UserId>) -> (Vec<Eligible>, bool) {
+    let now = step.now();
+    let mut eligible = Vec::with_capacity(devices.len());
+    let mut known = true;
+    for (device, user) in devices {
+        match step.memory.hold_keys.of(device, now) {
+            Ok(Some(key)) => eligible.push(Eligible { device, user, key }),
+            Ok(None) => {}
+            Err(_) => known = false,
+        }
+    }
+    (eligible, known)
 }
 
 /// The people a tier is for who may come to be given it in a time: those it names, whoever is rostered for its roles,
@@ -166,10 +231,11 @@ fn devices_of(
 
 /// Makes of a plan what is signed: for which devices each tier is sealed, and the secret that stops it. A tier that
 /// can be sealed for nobody is left out, and its time is waited for with the next one.
-pub(super) fn freeze(
-    plan: &v1::Escalation,
-    tiers: &[Vec<Eligible>],
-) -> Result<Option<v1::Escalation>, Error> {
+pub(super) fn freeze(held: &Held) -> Result<Option<v1::Escalation>, Error> {
+    let Held {
+        asked_for: plan,
+        tiers,
+    } = held;
     let mut kept = Vec::with_capacity(plan.tiers.len());
     let mut waited = 0_u64;
     for (tier, eligible) in plan.tiers.iter().zip(tiers) {
@@ -226,9 +292,9 @@ pub(super) fn deposit(
     message: i64,
     content: &v1::Content,
     sealed: &Sealed,
-    asked_for: &v1::Escalation,
-    tiers: &[Vec<Eligible>],
+    held: &Held,
 ) -> Result<Option<v1::Deposit>, Error> {
+    let Held { asked_for, tiers } = held;
     let left_out = tiers.iter().filter(|eligible| eligible.is_empty()).count();
     let plan = content.escalation.as_ref();
     let new = New {
@@ -250,7 +316,15 @@ pub(super) fn deposit(
     let Some(plan) = plan else {
         return Ok(None);
     };
-    let held = held_content(step, content, plan, sealed)?;
+    // A message that is sent later is what is held, and there is no other.
+    let copy;
+    let held = match plan.scheduled {
+        true => &sealed.content,
+        false => {
+            copy = held_content(step, content, plan, sealed)?;
+            &copy
+        }
+    };
     let deposit = <[u8; 16]>::try_from(plan.deposit_id.as_slice());
     let deposit = deposit.map_err(|_| StoreError::Damaged { what: "escalation" })?;
     let mut held_tiers = Vec::with_capacity(plan.tiers.len());
@@ -281,7 +355,7 @@ pub(super) fn deposit(
     Ok(Some(v1::Deposit {
         deposit_id: deposit.to_vec(),
         stop_hash: Hash::of(&plan.stop_secret).as_bytes().to_vec(),
-        content: held.ciphertext,
+        content: held.ciphertext.clone(),
         tiers: held_tiers,
     }))
 }

@@ -151,9 +151,7 @@ pub(super) fn keep(
             tier: loudness,
         })?;
         notice::arrived(step.connection, message, cursor.0)?;
-        if let Some(tier) = tier {
-            escalating::tell(step, reference, conversation_id, tier)?;
-        }
+        escalating::tell_given(step, reference, conversation_id, content, tier)?;
     }
     // Answers may have overtaken it.
     answering::settle(step, reference, conversation_id)

@@ -10,7 +10,8 @@
 //!   that the directory proves; [`posting`]: sealed submissions, and what the relay said of them.
 //! * [`answering`], [`amending`] and [`recalling`]: accepting, declining, correcting and taking back, here and as
 //!   others do it.
-//! * [`holding`]: what is sealed for others in case nobody answers; [`escalating`]: what comes of that, here and there.
+//! * [`holding`]: what is sealed for others in case nobody answers; [`escalating`]: what comes of that,
+//!   here and there; [`stopping`]: the answers that end it.
 //! * [`inbox`]: from a batch of envelopes to messages; [`control`]: what devices tell each other.
 //! * [`upkeep`]: keys to offer, receipts to seal, envelopes to ask for again. [`keyless`]: whom to ask for
 //!   keys again, and when. [`hold_keys`]: the keys that are sealed to what may be given later.
@@ -54,9 +55,13 @@ pub(crate) mod reminding;
 pub(crate) mod reseal;
 pub(crate) mod roles;
 mod sealing;
+pub(crate) mod stopping;
 pub(crate) mod upkeep;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use rusqlite::Connection;
 use tokio::sync::broadcast;
@@ -92,6 +97,8 @@ pub(crate) struct Memory {
     pub(crate) fresh_sessions: BTreeSet<DeviceId>,
     /// Envelopes that were refused in a batch, and are posted alone to learn which of them it was.
     pub(crate) alone: BTreeSet<Vec<u8>>,
+    /// Envelopes for which the relay had no room, and when to post them again.
+    pub(crate) held_back: BTreeMap<Vec<u8>, Timestamp>,
     changed: Changes,
     listeners: broadcast::Sender<Changes>,
 }
@@ -131,6 +138,7 @@ impl Memory {
             broken_sessions: BTreeSet::new(),
             fresh_sessions: BTreeSet::new(),
             alone: BTreeSet::new(),
+            held_back: BTreeMap::new(),
             changed: Changes::default(),
             listeners,
         }

@@ -94,6 +94,7 @@ pub(super) fn checked(
     }
     offers::check(&draft.offers)?;
     let mut content = content_of(draft);
+    holding::schedule(step, draft, &mut content);
     match forward {
         Some(forward) => forward.fill(&mut content),
         None => policy::check_text(&content::text_of(&content).0, &rules)?,
@@ -388,7 +389,10 @@ fn address(
         conversation: Some(reference),
         sender_user_id: identity.user_id.to_string(),
         sender_device: identity.device_id.to_vec(),
-        created_at_ms: step.now().as_millis(),
+        created_at_ms: match content.created_at_ms {
+            0 => step.now().as_millis(),
+            scheduled => scheduled,
+        },
         lifetime: expiring::lifetime_of(step, row, &content)?,
         ..content
     };
@@ -426,7 +430,7 @@ pub(super) fn insert(
             direction: Direction::Outgoing,
             proof: Proof::Proven,
             priority: Priority::from_wire(content.priority),
-            created_at: step.now(),
+            created_at: Timestamp::from_millis(content.created_at_ms),
             arrived_at: step.now(),
             content_hash: sealed.map(|sealed| sealed.content.hash),
             body: &rows.body,
@@ -464,6 +468,7 @@ fn seal_one(step: &mut Step<'_>, message: i64) -> Result<(), Error> {
         }) => {
             let damaged = || StoreError::Damaged { what: "outbox" };
             let content = v1::Content::decode(content.as_slice()).map_err(|_| damaged())?;
+            let content = holding::when_due(step, content);
             let us = &step.context.identity.user_id;
             let named = content.conversation.as_ref();
             let recipient = match named.and_then(|named| Recipient::parse(named, us)) {

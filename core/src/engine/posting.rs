@@ -3,15 +3,17 @@
 //! A submission is sealed once and kept as bytes: however often it has to be posted, it is the same
 //! envelope with the same id, and the relay takes it once.
 
+use std::time::Duration;
+
 use rusqlite::{OptionalExtension, params};
 use wardline_org::{DeviceId, EnvelopeId, Hash, Timestamp, connect::RelayCode};
 use wardline_proto::{Message, v1};
 
 use super::{
-    Step, escalating,
+    Step,
     event::Event,
     failing::{self, Failures, Names},
-    holding,
+    holding, stopping,
 };
 use crate::{
     error::Error,
@@ -46,6 +48,10 @@ pub(crate) fn to_post(step: &mut Step<'_>) -> Result<Vec<v1::Submission>, Error>
         }
         let submission = v1::Submission::decode(body.as_slice())
             .map_err(|_| StoreError::Damaged { what: "submission" })?;
+        let held_back = step.memory.held_back.get(&submission.envelope_id);
+        if held_back.is_some_and(|until| step.context.now < *until) {
+            continue;
+        }
         let alone = step.memory.alone.contains(&submission.envelope_id);
         if alone && !submissions.is_empty() {
             break;
@@ -75,13 +81,19 @@ pub(crate) fn refused(step: &mut Step<'_>, sent: &v1::SendRequest) -> Result<(),
         return Ok(());
     };
     let envelope = &spoilt.envelope_id;
-    if spoilt.deposit.is_some() {
+    if spoilt.deposit.is_some() && !spoilt.keys.is_empty() {
         return send_without_deposit(step, spoilt);
     }
+    holding::posted(step, envelope, false, step.now())?;
     let Some(Some(message)) = take(step, envelope)? else {
         return Ok(());
     };
     let mut failures = Failures::of(message);
+    if spoilt.keys.is_empty() {
+        for user in escalation::rows::first(step.connection, message)? {
+            failures.person(step, &user, FailureCause::RefusedByRelay)?;
+        }
+    }
     for device in devices_of(step, envelope)? {
         let (happening, cause) = (Happening::Refused, FailureCause::RefusedByRelay);
         failures.device(step, device, happening, cause, step.now())?;
@@ -109,7 +121,9 @@ fn send_without_deposit(step: &mut Step<'_>, sent: &v1::Submission) -> Result<()
     holding::posted(step, envelope, false, step.now())?;
     step.memory.alone.remove(envelope);
     if sent.keys.is_empty() {
-        take(step, envelope)?;
+        // There is nothing to send without it: it is posted again when something else may have ended.
+        let again = step.now() + HELD_BACK;
+        step.memory.held_back.insert(envelope.clone(), again);
         return Ok(());
     }
     let without = v1::Submission {
@@ -258,7 +272,7 @@ pub(super) fn submit(
             deposit,
         },
     )?;
-    escalating::note_stop(step, content, envelope_id, devices)
+    stopping::note_stop(step, content, envelope_id, devices)
 }
 
 /// How somebody who sleeps is woken for a content.
@@ -303,4 +317,6 @@ fn cause_of(reason: v1::RefusalReason) -> FailureCause {
 }
 
 const MOST_SUBMISSIONS: i64 = 64;
+/// After the relay held too much for this device.
+const HELD_BACK: Duration = Duration::from_secs(60);
 const MOST_BYTES: usize = 512 * 1024;

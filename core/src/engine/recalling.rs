@@ -98,6 +98,14 @@ fn stop(step: &mut Step<'_>, message: i64) -> Result<(), Error> {
                                WHERE s.message = ?1 AND d.device_id = recipient.device_id)",
         )?
         .execute(params![message, RecallOutcome::Withdrawn as i64])?;
+    // What the relay had no room for is not offered to it again.
+    step.connection
+        .prepare_cached(
+            "DELETE FROM submission WHERE envelope_id =
+                 (SELECT envelope_id FROM escalation
+                  WHERE message = ?1 AND scheduled_for IS NOT NULL AND armed = 2)",
+        )?
+        .execute(params![message])?;
     note_too_old(step, message)?;
     step.connection
         .prepare_cached(

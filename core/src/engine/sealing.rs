@@ -10,12 +10,14 @@ use super::{
     Step,
     audience::{self, Audience},
     failing::Failures,
-    holding, posting,
+    holding::{self, Held},
+    posting,
 };
 use crate::{
     audit::Action,
     conversation::Recipient,
     error::Error,
+    escalation::rows as rows_of_escalations,
     id::MessageId,
     message::rows,
     session::content::{self, ContentKey, SealedContent},
@@ -43,11 +45,6 @@ impl AtHand {
     }
 }
 
-struct Held {
-    asked_for: v1::Escalation,
-    tiers: Vec<Vec<holding::Eligible>>,
-}
-
 /// `None` while something has to be asked for first; it is noted for the next round.
 pub(super) fn at_hand(
     step: &mut Step<'_>,
@@ -57,16 +54,22 @@ pub(super) fn at_hand(
     if !may_seal(step)? {
         return Ok(None);
     }
-    let Some(audience) = audience::of(step, recipient, content)? else {
+    let Some(mut audience) = audience::of(step, recipient, content)? else {
         return Ok(None);
     };
+    let us = &step.context.identity.user_id;
+    let nobody = audience.devices.iter().all(|(_, user)| user == us);
     let held = match &content.escalation {
+        // Nobody is there to send it to later.
+        Some(plan) if plan.scheduled && nobody => None,
         Some(plan) => {
-            let Some(tiers) = holding::at_hand(step, plan)? else {
+            let Some(held) = holding::at_hand(step, plan, &audience.devices)? else {
                 return Ok(None);
             };
-            let asked_for = plan.clone();
-            Some(Held { asked_for, tiers })
+            if plan.scheduled {
+                audience.devices.clear();
+            }
+            Some(held)
         }
         None => None,
     };
@@ -122,9 +125,10 @@ pub(super) fn freeze(
     if content.conversation_id == ours.as_bytes() {
         content.conversation = Some(recipient.reference(us, at_hand.audience.team_entry));
     }
-    if let Some(held) = &at_hand.held {
-        content.escalation = holding::freeze(&held.asked_for, &held.tiers)?;
-    }
+    content.escalation = match &at_hand.held {
+        Some(held) => holding::freeze(held)?,
+        None => None,
+    };
     content.head_version = head_version;
     content.head_hash = head_hash.as_bytes().to_vec();
     content.recipient_devices = at_hand
@@ -175,10 +179,11 @@ pub(super) fn send_off(
     failures.tell(step)?;
     let devices = at_hand.audience.sorted();
     let deposit = match &at_hand.held {
-        Some(Held { asked_for, tiers }) => {
-            holding::deposit(step, message, content, sealed, asked_for, tiers)?
+        Some(held) => holding::deposit(step, message, content, sealed, held)?,
+        None => {
+            rows_of_escalations::forget(step.connection, message)?;
+            None
         }
-        None => None,
     };
     posting::submit(step, message, content, &sealed.content, &devices, deposit)?;
     step.audit(Action::MessageSealed, &content.message_id)

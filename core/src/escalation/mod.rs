@@ -85,6 +85,26 @@ impl Draft {
         self.escalation.push(tier);
         self
     }
+
+    /// Sends it at a time, at most 7 days from now, instead of at once: the relay holds it until then, sealed for whoever
+    /// it is for, and this phone may be off. Taking it back before is cancelling it. A time that has come sends it at
+    /// once; so does this device when the time comes and the relay could not take it before. Its times count from then,
+    /// also those of [`Draft::escalate`] and [`Draft::answer_within`].
+    ///
+    /// ```
+    /// # fn round_at() -> wardline_org::Timestamp { wardline_org::Timestamp::from_millis(0) }
+    /// use wardline::{Draft, Recipient};
+    ///
+    /// let draft = Draft::new(Recipient::Team("careteam-17".parse()?), "Bed 4: repeat potassium")
+    ///     .send_at(round_at());
+    /// # let _ = draft;
+    /// # Ok::<(), wardline_org::id::IdError>(())
+    /// ```
+    #[must_use]
+    pub fn send_at(mut self, at: Timestamp) -> Self {
+        self.send_at = Some(at);
+        self
+    }
 }
 
 /// How the escalation of a message stands, as far as this device knows: its author's own device is told everything,
@@ -97,6 +117,9 @@ pub struct EscalationStatus {
     pub tiers: Vec<TierStatus>,
     /// By which tier this device was given the message; `None`: it is among those it was sent to first.
     pub given_here: Option<u32>,
+    /// When the message was to be sent, if its author has said so: the first tier is those it is for, and its release
+    /// is the sending.
+    pub scheduled_for: Option<Timestamp>,
     /// Set when no further tier will be released.
     pub stopped: Option<Stopped>,
 }
@@ -145,12 +168,16 @@ pub struct Stopped {
     pub at: Timestamp,
 }
 
-/// Whether tiers can be held at all.
-pub(crate) fn check(tiers: &[EscalationTier], us: &UserId) -> Result<(), SendError> {
-    if tiers.len() > MOST_TIERS {
-        return Err(SendError::TooManyTiers {
-            limit: MOST_TIERS as u64,
-        });
+/// Whether tiers can be held at all, counted from so long from now; one that is sent later needs one tier more.
+pub(crate) fn check(
+    tiers: &[EscalationTier],
+    scheduled_in: Option<Duration>,
+    us: &UserId,
+) -> Result<(), SendError> {
+    let most = MOST_TIERS.saturating_sub(usize::from(scheduled_in.is_some()));
+    if tiers.len() > most {
+        let limit = u64::try_from(most).unwrap_or(u64::MAX);
+        return Err(SendError::TooManyTiers { limit });
     }
     let for_nobody = |tier: &EscalationTier| {
         tier.roles.is_empty() && tier.people.iter().all(|person| person == us)
@@ -158,9 +185,10 @@ pub(crate) fn check(tiers: &[EscalationTier], us: &UserId) -> Result<(), SendErr
     if tiers.iter().any(for_nobody) {
         return Err(SendError::EmptyTier);
     }
-    let total = tiers.iter().fold(Duration::ZERO, |total, tier| {
-        total.saturating_add(tier.after)
-    });
+    let start = scheduled_in.unwrap_or_default();
+    let total = tiers
+        .iter()
+        .fold(start, |total, tier| total.saturating_add(tier.after));
     if total > LONGEST {
         return Err(SendError::HeldTooLong {
             limit: LONGEST.as_secs(),
@@ -184,6 +212,24 @@ pub(crate) fn plan(tiers: &[EscalationTier]) -> Option<v1::Escalation> {
             .collect(),
         ..Default::default()
     })
+}
+
+/// The tiers of a message that is sent later: first those it is for, whoever they are when it is sealed.
+pub(crate) fn scheduled(at: Timestamp, tiers: &[EscalationTier]) -> v1::Escalation {
+    let mut plan = plan(tiers).unwrap_or_default();
+    let first = v1::EscalationTier {
+        not_before_ms: at.as_millis(),
+        ..Default::default()
+    };
+    plan.tiers.insert(0, first);
+    plan.scheduled = true;
+    plan
+}
+
+/// When a message is to be sent that is not sent at once.
+pub(crate) fn scheduled_for(plan: &v1::Escalation) -> Option<Timestamp> {
+    let first = plan.tiers.first().filter(|_| plan.scheduled)?;
+    Some(Timestamp::from_millis(first.not_before_ms))
 }
 
 /// When each tier is due that follows something at `from`, if nothing happens.

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use wardline_org::{DeviceId, EnvelopeId, RoleId, Timestamp, UserId};
 use wardline_proto::{Message, v1};
 
-use super::{Armed, EscalationStatus, Stopped, TierStatus, due};
+use super::{Armed, EscalationStatus, Stopped, TierStatus, due, scheduled_for};
 use crate::{id::MessageRef, store::StoreError};
 
 /// An escalation as it is kept.
@@ -52,10 +52,11 @@ pub(crate) fn keep(connection: &Connection, new: &New<'_>) -> Result<(), StoreEr
     connection
         .prepare_cached(
             "INSERT INTO escalation (message, sender_device, deposit_id, plan, conversation_id, reference,
-                 armed, left_out, given)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+                 armed, left_out, given, scheduled_for)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
              ON CONFLICT (message) DO UPDATE SET deposit_id = excluded.deposit_id, plan = excluded.plan,
-                 armed = excluded.armed, left_out = excluded.left_out, reference = excluded.reference
+                 armed = excluded.armed, left_out = excluded.left_out, reference = excluded.reference,
+                 scheduled_for = excluded.scheduled_for
              ON CONFLICT DO NOTHING",
         )?
         .execute(params![
@@ -68,7 +69,16 @@ pub(crate) fn keep(connection: &Connection, new: &New<'_>) -> Result<(), StoreEr
             new.armed as i64,
             i64::try_from(new.left_out).unwrap_or(i64::MAX),
             new.given,
+            scheduled_for(new.plan).map(Timestamp::as_millis),
         ])?;
+    Ok(())
+}
+
+/// Forgets what was to be held of a message that was sealed without.
+pub(crate) fn forget(connection: &Connection, message: i64) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("DELETE FROM escalation WHERE message = ?1 AND deposit_id IS NULL")?
+        .execute(params![message])?;
     Ok(())
 }
 
@@ -115,7 +125,7 @@ pub(crate) fn posted(
 ) -> Result<Option<i64>, StoreError> {
     Ok(connection
         .prepare_cached(
-            "UPDATE escalation SET armed = ?2, armed_at = ?3 WHERE envelope_id = ?1 AND armed = 0
+            "UPDATE escalation SET armed = ?2, armed_at = ?3 WHERE envelope_id = ?1 AND armed <> 1 AND armed <> ?2
              RETURNING message",
         )?
         .query_row(params![envelope, state as i64, at.as_millis()], |row| {
@@ -273,6 +283,17 @@ impl Kept {
     }
 }
 
+/// The people of the first tier of a message of ours.
+pub(crate) fn first(connection: &Connection, message: i64) -> Result<Vec<UserId>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT DISTINCT user_id FROM escalation_device WHERE message = ?1 AND tier = 0",
+    )?;
+    let users = statement.query_map(params![message], |row| row.get::<_, String>(0))?;
+    users
+        .map(|user| UserId::new(user?).map_err(|_| DAMAGED))
+        .collect()
+}
+
 /// Everybody a message of ours may be given to by a tier.
 pub(crate) fn everybody(
     connection: &Connection,
@@ -335,7 +356,9 @@ pub(crate) fn status(
     Ok(Some(EscalationStatus {
         armed,
         tiers,
-        given_here: kept.given,
+        // Whoever a scheduled message is for was not given it because others did not answer.
+        given_here: kept.given.filter(|tier| *tier > 0 || !kept.plan.scheduled),
+        scheduled_for: scheduled_for(&kept.plan),
         stopped,
     }))
 }

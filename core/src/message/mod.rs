@@ -75,6 +75,7 @@ pub struct Draft {
     pub(crate) lifetime: Lifetime,
     pub(crate) escalation: Vec<EscalationTier>,
     pub(crate) forward: Option<MessageRef>,
+    pub(crate) send_at: Option<Timestamp>,
 }
 
 impl Draft {
@@ -94,6 +95,7 @@ impl Draft {
             lifetime: Lifetime::default(),
             escalation: Vec::new(),
             forward: None,
+            send_at: None,
         }
     }
 

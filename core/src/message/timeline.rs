@@ -75,6 +75,8 @@ pub struct Message {
     pub amended: Option<Amended>,
     /// The role in whose conversation it is, and whether its sender speaks for it.
     pub role: Option<InRole>,
+    /// When it will be sent, if it was written here to be sent later and has not been, as far as this device knows.
+    pub scheduled_for: Option<Timestamp>,
     /// What its typed fields say, when it has any that this version knows, or a vendor's. A message that was corrected
     /// has those of the correction that stands, or the text alone.
     pub structured: Option<Structured>,
@@ -370,6 +372,7 @@ fn read(
         structured = content::corrected_fields(&said, &content.type_uri);
         amended
     });
+    let scheduled_for: Option<i64> = row.get("scheduled_for")?;
     let offers = offers::of(&content).to_vec();
     let in_reply_to = content::subject_of(&content).map(|(message, _)| message);
     let chosen = match &amended {
@@ -399,6 +402,7 @@ fn read(
         priority: Priority::from_wire(row.get(6)?),
         text,
         content_type: content.type_uri,
+        scheduled_for: scheduled_for.map(Timestamp::from_millis),
         supported,
         patient: patient.map(Patient::from),
         created_at: Timestamp::from_millis(row.get(7)?),
@@ -517,7 +521,11 @@ const SHOWN: &str = "
                   AND counts = 1 AND m.amendment IS NOT NULL),
            c.reference, m.speaks,
            m.expires_at, m.read_for, m.hidden_at IS NOT NULL OR m.expired_at IS NOT NULL,
-           m.passed_by, m.handed_over
+           m.passed_by, m.handed_over,
+           (SELECT e.scheduled_for FROM escalation e
+            WHERE e.message = m.sequence AND m.direction = 1 AND m.recalled_at IS NULL
+              AND NOT EXISTS (SELECT 1 FROM escalation_tier t WHERE t.message = e.message
+                              AND t.tier = 0 AND t.released_at IS NOT NULL)) AS scheduled_for
     FROM message m JOIN conversation c ON c.id = m.conversation
     LEFT JOIN message r ON r.sequence = m.recall
     LEFT JOIN message a ON a.sequence = m.amendment WHERE m.shown = 1";

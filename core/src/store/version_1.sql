@@ -158,7 +158,8 @@ CREATE INDEX choice_subject ON choice (subject_device, subject_id);
 -- What the relay holds back of a message. `plan` is what its author has signed, with the secret that stops it;
 -- `conversation_id` and `reference` are the conversation as the author named it; `given` is the tier by which this
 -- device was given the message. The rest is for the author's own device: `armed` 0 until the relay has said (1 yes, 2
--- no), `left_out` counts tiers that could be sealed for nobody, `envelope_id` is what takes it to the relay.
+-- no), `left_out` counts tiers that could be sealed for nobody, `scheduled_for` says when it is sent if not at once,
+-- `envelope_id` is what takes it to the relay.
 CREATE TABLE escalation (
     message INTEGER PRIMARY KEY REFERENCES message (sequence) ON DELETE CASCADE,
     sender_device BLOB NOT NULL,
@@ -169,6 +170,7 @@ CREATE TABLE escalation (
     given INTEGER,
     armed INTEGER NOT NULL,
     left_out INTEGER NOT NULL DEFAULT 0,
+    scheduled_for INTEGER,
     envelope_id BLOB,
     armed_at INTEGER,
     stopped_at INTEGER,

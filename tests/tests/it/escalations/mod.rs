@@ -3,6 +3,7 @@
 
 mod attacks;
 mod roles;
+mod scheduled;
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,5 +1,6 @@
 //! Escalation to roles: whoever holds one when the time has come.
 
+use wardline::Recipient;
 use wardline_org::team::{Assignment, RoleLine};
 
 use super::*;
@@ -177,6 +178,85 @@ async fn stat_message_goes_to_no_role_that_nobody_stands_behind() {
     assert_eq!(refused.code(), "WL-SEND-NO-CUSTODIAN");
     let recovery = refused.recovery();
     assert_eq!(recovery, wardline::Recovery::ChooseAnotherRecipient);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stat_message_to_a_role_goes_through_three_roles_in_their_order() {
+    let mut scene = Scene::open().await;
+    let now = scene.clock.now();
+    // Each has one holder; the last one has a custodian only.
+    for (role, holder) in [
+        ("renal-1", Some("DR-1")),
+        ("renal-2", Some("DR-2")),
+        ("renal-3", Some("DR-3")),
+        ("icu", None),
+    ] {
+        let turn = |person: &str| Assignment {
+            user: person.parse().unwrap(),
+            from: now,
+            until: now + 600 * MINUTE,
+        };
+        let line = RoleLine {
+            role: role.parse().unwrap(),
+            display_name: role.to_owned(),
+            assignments: holder.map(turn).into_iter().collect(),
+            custodian: Some("CU-1".parse().unwrap()),
+        };
+        scene.ward.authority().upsert_role(line).unwrap();
+    }
+    let custodian = scene.ward.phone("CU-1").await;
+    scene.clock.advance(MINUTE + SECOND);
+    custodian.client.sync_once().await.unwrap();
+    scene.settle().await;
+
+    let next = |role: &str| EscalationTier::after(5 * MINUTE).role(role.parse().unwrap());
+    let draft = Draft::new(Recipient::Role("renal-1".parse().unwrap()), text(1));
+    let draft = draft.priority(Priority::Stat);
+    let draft = ["renal-2", "renal-3", "icu"]
+        .map(next)
+        .into_iter()
+        .fold(draft, Draft::escalate);
+    let message = scene.nurse.client.send(draft).await.unwrap();
+    let message = scene.nurse.reference(message);
+    scene.settle().await;
+    assert_eq!(scene.status(&scene.nurse, message).await.armed, Armed::Yes);
+    let has = async |phone: &Phone| {
+        phone.client.sync_once().await.unwrap();
+        let found = phone.client.messages(vec![message]).await.unwrap();
+        found.iter().any(|found| found.text == text(1))
+    };
+    assert!(has(&scene.doctor).await);
+    for (number, phone) in [&scene.second, &scene.third, &custodian]
+        .into_iter()
+        .enumerate()
+    {
+        // The custodian was sent it with the role's holder, and is told again when it is their turn.
+        assert!(escalated(phone).await.is_empty());
+        scene.pass(5 * MINUTE).await;
+        assert!(has(phone).await, "{number}");
+        assert_eq!(escalated(phone).await, [u32::try_from(number).unwrap()]);
+    }
+    scene.settle().await;
+    accept(&scene.third, message).await;
+    scene.settle().await;
+    custodian.client.sync_once().await.unwrap();
+    for phone in [
+        &scene.nurse,
+        &scene.doctor,
+        &scene.second,
+        &scene.third,
+        &custodian,
+    ] {
+        assert!(!is_open(phone, message).await, "{:?}", phone.user);
+        assert!(phone.refusals().await.is_empty(), "{:?}", phone.user);
+    }
+    let status = scene.status(&scene.nurse, message).await;
+    assert!(
+        status
+            .tiers
+            .iter()
+            .all(|tier| tier.released_at.is_some() && !tier.early)
+    );
 }
 
 const ROLE: &str = "cardiology-on-call";
