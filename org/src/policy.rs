@@ -4,12 +4,13 @@
 //! whoever acts on them. The head names the policy in force by its hash.
 
 mod forwarding;
-
-pub use forwarding::Forwarding;
+mod hold;
 
 use std::{fmt, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Serialize};
+
+pub use self::{forwarding::Forwarding, hold::LegalHold};
 
 use crate::{
     hash::Hash,
@@ -90,6 +91,9 @@ pub struct Policy {
     /// To whom a message may be forwarded.
     #[serde(default, skip_serializing_if = "Forwarding::is_default")]
     pub forwarding: Forwarding,
+    /// Whose messages are kept, whatever is over or taken back.
+    #[serde(default, skip_serializing_if = "LegalHold::is_empty")]
+    pub legal_hold: LegalHold,
     /// Rules of a later version.
     #[serde(flatten)]
     pub other: serde_json::Map<String, serde_json::Value>,
@@ -114,6 +118,7 @@ impl Policy {
             max_lifetime_seconds: 0,
             default_lifetime_seconds: 0,
             forwarding: Forwarding::default(),
+            legal_hold: LegalHold::default(),
             other: serde_json::Map::new(),
         }
     }
@@ -215,6 +220,8 @@ impl Policy {
                 in_range(rule, seconds, LEAST_LIFETIME, MAX_LIFETIME)?;
             }
         }
+        let held = u32::try_from(self.legal_hold.names()).unwrap_or(u32::MAX);
+        in_range("legal_hold", held, 0, MAX_HELD)?;
         let roles = u32::try_from(self.stat_roles.len()).unwrap_or(u32::MAX);
         in_range("stat_roles", roles, 0, MAX_ROLES)?;
         in_range(
@@ -352,6 +359,7 @@ pub enum PolicyError {
 const FIRST_LINE: &str = "wardline/v1/policy";
 const MAX_TEXT: u32 = 1024 * 1024;
 const MAX_ROLES: u32 = 64;
+const MAX_HELD: u32 = 1000;
 const MAX_IDENTIFIERS: u32 = 8;
 /// More often is no alarm any more, only noise.
 const LEAST_REPEAT: u32 = 10;

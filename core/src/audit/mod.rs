@@ -54,6 +54,7 @@ pub(crate) enum Action {
     PassRefused = 93,
     MessageForwarded = 95,
     ForwardNotProven = 96,
+    MessageHeld = 86,
     AvailabilitySet = 100,
 }
 

@@ -74,7 +74,7 @@ impl Client {
             let erases = next.hidden.is_some_and(|end| end <= agreed);
             let shows = clocks.fresh && next.last_hidden.is_some_and(|end| end > latest);
             // Mostly nothing is due: that costs no write.
-            if !hides && !erases && !shows {
+            if !hides && !erases && !shows && !next.undecided {
                 // What is hidden waits for a second clock, which goes on as the first does.
                 let waits = next.hidden.map(|end| latest + end.saturating_since(agreed));
                 return Ok(next.shown.into_iter().chain(waits).min());

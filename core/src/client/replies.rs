@@ -23,6 +23,7 @@ use crate::{
         upkeep,
     },
     error::Error,
+    message::hold,
     session::ratchets,
     store::StoreError,
 };
@@ -120,6 +121,9 @@ impl Client {
                     .directory
                     .accept_head(step.connection, &answer)?;
                 let head = step.memory.directory.head(step.connection)?;
+                if accepted.policy_changed {
+                    hold::decide_anew(step.connection)?;
+                }
                 if let Some((version, _)) = head.filter(|_| accepted.head_changed) {
                     // Whoever was listed a moment ago offers keys now.
                     step.memory.keyless.forget_all();

@@ -17,6 +17,7 @@ use crate::{
         Direction, FailureCause, Lifetime,
         clocks::Verdict,
         expiry::{self, Ending},
+        hold::{self, Hold},
         lifecycle::Happening,
         notice,
         recall::{self, Gone, Subject},
@@ -27,18 +28,20 @@ use crate::{
 /// Hides and erases what is over now, so many at once; answers whether that was all.
 pub(crate) fn expire(step: &mut Step<'_>) -> Result<bool, Error> {
     let clocks = step.context.clocks;
+    let hold = hold(step)?;
     let due = expiry::due(step.connection, clocks.latest(), clocks.agreed())?;
     let mut looked_at = due.len();
     for ending in &due {
-        end(step, ending)?;
+        end(step, ending, &hold)?;
     }
     if clocks.fresh {
         let early = expiry::hidden_too_early(step.connection, clocks.latest())?;
         looked_at = looked_at.max(early.len());
         for ending in &early {
-            end(step, ending)?;
+            end(step, ending, &hold)?;
         }
     }
+    looked_at = looked_at.max(release(step, &hold)?);
     Ok(i64::try_from(looked_at).is_ok_and(|many| many < expiry::MOST_AT_ONCE))
 }
 
@@ -60,15 +63,44 @@ pub(super) fn arrived(
         expiry::opened(step.connection, message, step.context.clocks.latest())?;
     }
     match expiry::ending(step.connection, message)? {
-        Some(ending) => end(step, &ending),
+        Some(ending) => {
+            let hold = hold(step)?;
+            end(step, &ending, &hold)
+        }
         None => Ok(false),
     }
 }
 
+/// What the policy holds on this device.
+pub(super) fn hold(step: &mut Step<'_>) -> Result<Hold, Error> {
+    let rules = step.memory.directory.policy(step.connection)?;
+    let identity = &step.context.identity;
+    Ok(Hold::of(&rules, &identity.organization, &identity.user_id))
+}
+
+/// Buries what was taken back while a hold kept it, and is kept no longer; answers how much was looked at.
+fn release(step: &mut Step<'_>, hold: &Hold) -> Result<usize, Error> {
+    let undecided = hold::undecided(step.connection, expiry::MOST_AT_ONCE)?;
+    for (subject, recall) in &undecided {
+        if hold.keeps(step.connection, &subject.author, subject.conversation)? {
+            hold::keep(step.connection, subject.sequence)?;
+            continue;
+        }
+        recall::release(step.connection, subject, *recall, step.now())?;
+        step.audit(Action::MessageRecalled, subject.reference.id.as_bytes())?;
+        step.conversation_changed(subject.conversation);
+        step.outgoing_changed();
+    }
+    Ok(undecided.len())
+}
+
 /// Does with a message what the clocks say; answers whether nobody is shown it.
-fn end(step: &mut Step<'_>, ending: &Ending) -> Result<bool, Error> {
+fn end(step: &mut Step<'_>, ending: &Ending, hold: &Hold) -> Result<bool, Error> {
     let verdict = step.context.clocks.verdict(ending.end, ending.hidden);
     match verdict {
+        Verdict::Erase if hold.keeps(step.connection, &ending.author, ending.row)? => {
+            keep(step, ending)?;
+        }
         Verdict::Show => return Ok(false),
         Verdict::Hide if ending.hidden => return Ok(true),
         Verdict::Hide => hide(step, ending)?,
@@ -84,6 +116,15 @@ fn hide(step: &mut Step<'_>, ending: &Ending) -> Result<(), Error> {
     notice::opened(step.connection, ending.sequence)?;
     step.audit(Action::MessageHidden, ending.message.id.as_bytes())?;
     tell(step, ending)
+}
+
+/// A legal hold wins: it is over, and nothing of it is destroyed.
+fn keep(step: &mut Step<'_>, ending: &Ending) -> Result<(), Error> {
+    if !ending.hidden {
+        hide(step, ending)?;
+    }
+    hold::keep(step.connection, ending.sequence)?;
+    step.audit(Action::MessageHeld, ending.message.id.as_bytes())
 }
 
 fn erase(step: &mut Step<'_>, ending: &Ending) -> Result<(), Error> {

@@ -11,7 +11,7 @@ use rusqlite::{OptionalExtension, params};
 use wardline_org::{DeviceId, Timestamp, UserId};
 use wardline_proto::{Message, v1};
 
-use super::{Step, audience, event::Event, forwarding, outbox};
+use super::{Step, audience, event::Event, expiring, forwarding, outbox};
 use crate::{
     audit::Action,
     conversation::{self, Recipient},
@@ -37,7 +37,7 @@ pub(crate) fn recall(step: &mut Step<'_>, message: MessageRef, reason: &str) -> 
         return Err(SendError::NotYours.into());
     }
     let age = step.now().saturating_since(subject.created_at);
-    if subject.recalled || age > rules.recall_window() {
+    if subject.recalled || subject.withheld || age > rules.recall_window() {
         return Err(SendError::TooLateToRecall.into());
     }
     let content = v1::Content {
@@ -185,6 +185,9 @@ pub(super) fn apply(
 
 /// What was withdrawn before it came never comes, and its corrections are not kept for it.
 pub(super) fn bury_early(step: &mut Step<'_>, message: MessageRef) -> Result<(), Error> {
+    if expiring::hold(step)?.keeps_all() {
+        return Ok(());
+    }
     let window = recall_window(step)?;
     let now = step.now();
     Ok(recall::bury_words_of_withdrawn(
@@ -223,9 +226,10 @@ pub(super) fn take_back(step: &mut Step<'_>, message: MessageRef) -> Result<bool
     }
     let window = recall_window(step)?;
     let mut taken_back = false;
-    for verdict in recall::settle(step.connection, message, window, step.now())? {
+    let hold = expiring::hold(step)?;
+    for verdict in recall::settle(step.connection, message, window, &hold, step.now())? {
         match verdict {
-            Verdict::Obeyed => {
+            Verdict::Obeyed | Verdict::Held => {
                 taken_back = true;
                 if message.device == step.us()
                     && let Some(subject) = Subject::load(step.connection, message)?
@@ -238,7 +242,12 @@ pub(super) fn take_back(step: &mut Step<'_>, message: MessageRef) -> Result<bool
                 for pass in passing::written_by(step.connection, message, step.us())? {
                     stop(step, pass)?;
                 }
-                step.audit(Action::MessageRecalled, message.id.as_bytes())?;
+                if verdict == Verdict::Obeyed {
+                    step.audit(Action::MessageRecalled, message.id.as_bytes())?;
+                } else {
+                    step.audit(Action::MessageHeld, message.id.as_bytes())?;
+                    tell_kept(step, message)?;
+                }
             }
             Verdict::Kept => {
                 step.audit(Action::RecallRefused, message.id.as_bytes())?;

@@ -185,6 +185,7 @@ pub(crate) struct Ending {
     pub(crate) hidden: bool,
     pub(crate) direction: Direction,
     pub(crate) priority: Priority,
+    pub(crate) author: String,
     /// Nobody has opened it.
     pub(crate) unread: bool,
     /// The conversation's row.
@@ -224,6 +225,8 @@ pub(crate) struct Next {
     pub(crate) hidden: Option<Timestamp>,
     /// The last of those.
     pub(crate) last_hidden: Option<Timestamp>,
+    /// Something that was taken back is kept, and may be kept no longer.
+    pub(crate) undecided: bool,
 }
 
 /// When the next messages are over.
@@ -235,6 +238,7 @@ pub(crate) fn next(connection: &Connection) -> Result<Next, StoreError> {
             shown: time(row.get(0)?),
             hidden: time(row.get(1)?),
             last_hidden: time(row.get(2)?),
+            undecided: row.get(3)?,
         })
     })?)
 }
@@ -352,6 +356,7 @@ fn endings(
             row: row.get(7)?,
             conversation: conversation.map_err(|_| damaged())?,
             priority: Priority::from_wire(row.get(9)?),
+            author: row.get(10)?,
         });
     }
     Ok(endings)
@@ -365,21 +370,26 @@ const LEAST: Duration = Duration::from_secs(1);
 const MOST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 const ENDINGS: &str = "
     SELECT m.sequence, m.sender_device, m.message_id, m.expires_at, m.hidden_at IS NOT NULL, m.direction,
-           m.read_at IS NULL, m.conversation, c.conversation_id, m.priority
+           m.read_at IS NULL, m.conversation, c.conversation_id, m.priority, m.sender_user
     FROM message m JOIN conversation c ON c.id = m.conversation";
 const DUE: &str = "
-    WHERE m.expires_at IS NOT NULL AND m.recalled_at IS NULL AND m.expires_at <= ?1
+    WHERE m.expires_at IS NOT NULL AND m.recalled_at IS NULL AND m.on_hold = 0 AND m.expires_at <= ?1
       AND (m.hidden_at IS NULL OR m.expires_at <= ?2)
     ORDER BY m.expires_at LIMIT ?3";
 const TOO_EARLY: &str = "
-    WHERE m.hidden_at IS NOT NULL AND m.recalled_at IS NULL AND m.expires_at > ?1 AND ?2 = ?1 LIMIT ?3";
+    WHERE m.hidden_at IS NOT NULL AND m.recalled_at IS NULL AND m.on_hold = 0 AND m.recall IS NULL
+      AND m.expires_at > ?1 AND ?2 = ?1 LIMIT ?3";
 const ONE: &str = "
     WHERE m.sequence = ?1 AND m.expires_at IS NOT NULL AND m.recalled_at IS NULL AND ?2 = ?1 LIMIT ?3";
 const NEXT: &str = "
     SELECT (SELECT min(expires_at) FROM message
-            WHERE expires_at IS NOT NULL AND recalled_at IS NULL AND hidden_at IS NULL),
-           (SELECT min(expires_at) FROM message WHERE hidden_at IS NOT NULL AND recalled_at IS NULL),
-           (SELECT max(expires_at) FROM message WHERE hidden_at IS NOT NULL AND recalled_at IS NULL)";
+            WHERE expires_at IS NOT NULL AND recalled_at IS NULL AND on_hold = 0 AND hidden_at IS NULL),
+           (SELECT min(expires_at) FROM message
+            WHERE hidden_at IS NOT NULL AND recalled_at IS NULL AND on_hold = 0),
+           (SELECT max(expires_at) FROM message
+            WHERE hidden_at IS NOT NULL AND recalled_at IS NULL AND on_hold = 0),
+           EXISTS (SELECT 1 FROM message
+                   WHERE hidden_at IS NOT NULL AND recalled_at IS NULL AND on_hold = 0 AND recall IS NOT NULL)";
 
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,9 @@ use wardline_org::{DeviceId, Timestamp, UserId};
 use wardline_proto::v1;
 
 use super::{
-    Direction, Proof, notice,
+    Direction, Proof,
+    hold::Hold,
+    notice,
     word::{self, Waiting},
 };
 use crate::{
@@ -135,6 +137,8 @@ pub(crate) enum Verdict {
     Obeyed,
     /// The policy keeps it; the author is to be told.
     Kept,
+    /// A legal hold keeps it: it is hidden, and the author is to be told.
+    Held,
     /// Not its author, not that message, or taken back before: nothing happens.
     Refused,
 }
@@ -154,6 +158,7 @@ pub(crate) fn settle(
     connection: &Connection,
     subject: MessageRef,
     window_ms: i64,
+    hold: &Hold,
     now: Timestamp,
 ) -> Result<Vec<Verdict>, StoreError> {
     let mut decided = Vec::new();
@@ -161,12 +166,21 @@ pub(crate) fn settle(
         let Some(message) = Subject::load(connection, subject)? else {
             return Ok(decided);
         };
-        let verdict = message.judge(&waiting, window_ms);
+        let mut verdict = message.judge(&waiting, window_ms);
+        if verdict == Verdict::Obeyed
+            && !message.recalled
+            && hold.keeps(connection, &message.author, message.conversation)?
+        {
+            verdict = Verdict::Held;
+        }
         connection
             .prepare_cached("UPDATE recall SET obeyed = ?2 WHERE message = ?1")?
             .execute(params![waiting.row, verdict == Verdict::Obeyed])?;
         if verdict == Verdict::Obeyed {
             bury(connection, &message, Gone::Recalled(waiting.row), now)?;
+        }
+        if verdict == Verdict::Held {
+            withhold(connection, &message, waiting.row, now)?;
         }
         decided.push(verdict);
     }
@@ -189,9 +203,11 @@ pub(crate) struct Subject {
     expired: bool,
     /// Nobody is shown it, because a clock called it over.
     pub(crate) hidden: bool,
+    /// It was taken back, and a legal hold keeps it.
+    pub(crate) withheld: bool,
     unread: bool,
     body: Vec<u8>,
-    reference: MessageRef,
+    pub(crate) reference: MessageRef,
 }
 
 impl Subject {
@@ -204,7 +220,8 @@ impl Subject {
             .prepare_cached(
                 "SELECT sequence, conversation, sender_user, content_hash, direction, created_at,
                         recalled_at IS NOT NULL, read_at IS NULL, body, proof,
-                        expired_at IS NOT NULL, hidden_at IS NOT NULL
+                        expired_at IS NOT NULL, hidden_at IS NOT NULL,
+                        recall IS NOT NULL AND recalled_at IS NULL
                  FROM message WHERE sender_device = ?1 AND message_id = ?2 AND shown = 1",
             )?
             .query_row(
@@ -222,6 +239,7 @@ impl Subject {
                             recalled: row.get(6)?,
                             expired: row.get(10)?,
                             hidden: row.get(11)?,
+                            withheld: row.get(12)?,
                             unread: row.get(7)?,
                             body: row.get(8)?,
                             proven: row.get::<_, i64>(9)? == Proof::Proven as i64,
@@ -236,9 +254,21 @@ impl Subject {
             .transpose()
     }
 
+    /// Whoever has not opened it is not told that it waits any more.
+    fn count_off(&self, connection: &Connection) -> Result<(), StoreError> {
+        if self.direction == Direction::Incoming && self.unread && !self.hidden && !self.recalled {
+            connection
+                .prepare_cached(
+                    "UPDATE conversation SET unread = unread - 1 WHERE id = ?1 AND unread > 0",
+                )?
+                .execute(params![self.conversation])?;
+        }
+        Ok(())
+    }
+
     fn judge(&self, recall: &Waiting, window_ms: i64) -> Verdict {
         // What is over is taken back all the same: its author wants to hear that it is gone.
-        let taken_back = self.recalled && !self.expired;
+        let taken_back = self.withheld || (self.recalled && !self.expired);
         if !recall.word.is_of_author(self) || taken_back {
             Verdict::Refused
         } else if self.expired {
@@ -260,6 +290,36 @@ pub(crate) enum Gone {
     Expired,
 }
 
+/// Hides a message that was taken back by what stands in row `recall`, and that a legal hold keeps.
+fn withhold(
+    connection: &Connection,
+    subject: &Subject,
+    recall: i64,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "UPDATE message SET hidden_at = coalesce(hidden_at, ?2), recall = ?3, open = 0, on_hold = 1
+             WHERE sequence = ?1",
+        )?
+        .execute(params![subject.sequence, now.as_millis(), recall])?;
+    subject.count_off(connection)?;
+    notice::opened(connection, subject.sequence)
+}
+
+/// Buries what [`withhold`] has hidden: the hold is lifted.
+pub(crate) fn release(
+    connection: &Connection,
+    subject: &Subject,
+    recall: i64,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    connection
+        .prepare_cached("UPDATE recall SET obeyed = 1 WHERE message = ?1")?
+        .execute(params![recall])?;
+    bury(connection, subject, Gone::Recalled(recall), now)
+}
+
 /// Leaves a tombstone of a message, and of its corrections and answers nothing but the fact.
 pub(crate) fn bury(
     connection: &Connection,
@@ -278,17 +338,7 @@ pub(crate) fn bury(
              WHERE sequence = ?1",
         )?
         .execute(params![subject.sequence, now.as_millis(), recall, expired])?;
-    if subject.direction == Direction::Incoming
-        && subject.unread
-        && !subject.hidden
-        && !subject.recalled
-    {
-        connection
-            .prepare_cached(
-                "UPDATE conversation SET unread = unread - 1 WHERE id = ?1 AND unread > 0",
-            )?
-            .execute(params![subject.conversation])?;
-    }
+    subject.count_off(connection)?;
     notice::opened(connection, subject.sequence)?;
     to_purge(connection, subject.sequence, &subject.body)?;
     bury_words(connection, SAID_OF, &of(&subject.reference), now)

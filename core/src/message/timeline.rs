@@ -95,6 +95,8 @@ pub struct Message {
     /// When it hands another message on: that one, and whether its author is proven. `text` is then the comment and what
     /// the other message says. Of a forward that was corrected there is the text alone.
     pub forwarded: Option<Forwarded>,
+    /// It is over or was taken back, and a legal hold keeps it from being erased: nobody is shown it.
+    pub held: bool,
 }
 
 /// An answer is wanted.
@@ -282,7 +284,7 @@ pub(crate) fn found(
     latest: Timestamp,
 ) -> Result<Vec<Message>, Error> {
     let mut messages = by_sequence(connection, keys, sequences, latest)?;
-    messages.retain(|message| message.expired.is_none());
+    messages.retain(|message| message.expired.is_none() && message.recalled.is_none());
     Ok(messages)
 }
 
@@ -294,8 +296,7 @@ pub(crate) fn deliveries(
 ) -> Result<Vec<PersonDelivery>, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT r.user_id, r.device_id, r.state, r.cause, r.sent_at, r.delivered_at, r.read_at,
-                CASE WHEN m.recalled_at IS NOT NULL AND (m.expired_at IS NULL OR m.recall IS NOT NULL)
-                    THEN coalesce(r.recall, 0) END
+                CASE WHEN m.recall IS NOT NULL THEN coalesce(r.recall, 0) END
          FROM recipient r JOIN message m ON m.sequence = r.message
          WHERE m.sender_device = ?1 AND m.message_id = ?2",
     )?;
@@ -363,16 +364,16 @@ fn read(
     };
     let (mut text, supported) = content::text_of(&content);
     let mut structured = Structured::of(&content);
-    let amended = match expired {
-        None => amended(row, opener)?,
-        Some(_) => None,
+    let amended = match (&recalled, expired) {
+        (None, None) => amended(row, opener)?,
+        _ => None,
     };
     let amended = amended.map(|(amended, said)| {
         text = content::corrected_text(&said, &content.type_uri);
         structured = content::corrected_fields(&said, &content.type_uri);
         amended
     });
-    let scheduled_for: Option<i64> = row.get("scheduled_for")?;
+    let scheduled_for: Option<i64> = row.get(34)?;
     let offers = offers::of(&content).to_vec();
     let in_reply_to = content::subject_of(&content).map(|(message, _)| message);
     let chosen = match &amended {
@@ -428,6 +429,7 @@ fn read(
         expires_at: row.get::<_, Option<i64>>(29)?.map(Timestamp::from_millis),
         expires_after_read: row.get::<_, Option<u64>>(30)?.map(Duration::from_millis),
         expired,
+        held: row.get(35)?,
     })
 }
 
@@ -459,6 +461,8 @@ fn in_role(row: &rusqlite::Row<'_>) -> Result<Option<InRole>, Error> {
 fn expired(row: &rusqlite::Row<'_>, latest: Timestamp) -> Result<Option<Expired>, Error> {
     let end = row.get::<_, Option<i64>>(29)?.map(Timestamp::from_millis);
     let over: bool = row.get(31)?;
+    // What was taken back while a legal hold keeps it is hidden for another reason.
+    let over = over && row.get::<_, Option<String>>(16)?.is_none();
     Ok(end
         .filter(|end| over || *end <= latest)
         .map(|at| Expired { at }))
@@ -525,7 +529,8 @@ const SHOWN: &str = "
            (SELECT e.scheduled_for FROM escalation e
             WHERE e.message = m.sequence AND m.direction = 1 AND m.recalled_at IS NULL
               AND NOT EXISTS (SELECT 1 FROM escalation_tier t WHERE t.message = e.message
-                              AND t.tier = 0 AND t.released_at IS NOT NULL)) AS scheduled_for
+                              AND t.tier = 0 AND t.released_at IS NOT NULL)) AS scheduled_for,
+           m.on_hold
     FROM message m JOIN conversation c ON c.id = m.conversation
     LEFT JOIN message r ON r.sequence = m.recall
     LEFT JOIN message a ON a.sequence = m.amendment WHERE m.shown = 1";

@@ -86,7 +86,8 @@ CREATE INDEX conversation_unread ON conversation (unread) WHERE unread > 0;
 -- has passed it on to whoever holds the role now, and is asked for no answer any more.
 -- It is over at `expires_at`, and `read_for` milliseconds after
 -- somebody has opened it; `hidden_at` is when a clock called it over, and nobody is shown it since. What is over has no
--- body either: `recalled_at` is when that went, and `expired_at` says that this is why.
+-- body either: `recalled_at` is when that went, and `expired_at` says that this is why. `on_hold`: it
+-- is hidden, and a legal hold keeps it from being erased.
 CREATE TABLE message (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,
     message_id BLOB NOT NULL,
@@ -120,6 +121,7 @@ CREATE TABLE message (
     passed_by TEXT,
     kept INTEGER NOT NULL DEFAULT 0,
     handed_over INTEGER NOT NULL DEFAULT 0,
+    on_hold INTEGER NOT NULL DEFAULT 0,
     UNIQUE (sender_device, message_id)
 ) STRICT;
 CREATE INDEX message_timeline ON message (conversation, sequence) WHERE shown = 1;
@@ -127,8 +129,8 @@ CREATE INDEX message_open ON message (priority, answer_by, sequence) WHERE open 
 CREATE INDEX message_kept ON message (conversation) WHERE kept = 1 AND (asks = 0 OR open = 1);
 CREATE INDEX message_own ON message (created_at) WHERE direction = 1 AND shown = 1;
 CREATE INDEX message_by_id ON message (message_id);
-CREATE INDEX message_ends ON message (expires_at) WHERE expires_at IS NOT NULL AND recalled_at IS NULL;
-CREATE INDEX message_hidden ON message (expires_at) WHERE hidden_at IS NOT NULL AND recalled_at IS NULL;
+CREATE INDEX message_ends ON message (expires_at) WHERE expires_at IS NOT NULL AND recalled_at IS NULL AND on_hold = 0;
+CREATE INDEX message_hidden ON message (on_hold, expires_at) WHERE hidden_at IS NOT NULL AND recalled_at IS NULL;
 CREATE INDEX message_unread ON message (conversation, priority)
     WHERE read_at IS NULL AND direction = 2 AND shown = 1 AND recalled_at IS NULL AND hidden_at IS NULL;
 

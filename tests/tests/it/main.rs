@@ -16,6 +16,7 @@ mod failures;
 mod finding;
 mod forwards;
 mod fuzz;
+mod holds;
 mod inbox;
 mod keyless;
 mod network;

@@ -6,7 +6,9 @@ use wardline_org::Hash;
 use super::*;
 use crate::{
     message::{
-        AMEND, Direction, Priority, Proof, RECALL, TEXT, recall,
+        AMEND, Direction, Priority, Proof, RECALL, TEXT,
+        hold::Hold,
+        recall,
         rows::{Facts, NewMessage},
     },
     store::tests_support,
@@ -57,7 +59,7 @@ impl Store {
         match said {
             Said::Message => {
                 self.insert(0, true, 0, TEXT);
-                recall::settle(&self.connection, subject(), WINDOW, NOW).unwrap();
+                recall::settle(&self.connection, subject(), WINDOW, &Hold::nothing(), NOW).unwrap();
                 settle(&self.connection, subject(), WINDOW).unwrap();
             }
             Said::Amend {
@@ -93,7 +95,7 @@ impl Store {
                     at: Timestamp::from_millis(at),
                 };
                 recall::note(&self.connection, &new).unwrap();
-                recall::settle(&self.connection, subject(), WINDOW, NOW).unwrap();
+                recall::settle(&self.connection, subject(), WINDOW, &Hold::nothing(), NOW).unwrap();
                 self.bury_early();
             }
         }

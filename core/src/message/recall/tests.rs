@@ -84,7 +84,7 @@ impl Store {
     fn message(&self) -> Vec<Verdict> {
         let written = Said { at: 0, ..BY_AUTHOR };
         self.insert(0, written, "wardline.text/1");
-        settle(&self.connection, subject(), WINDOW, NOW).unwrap()
+        settle(&self.connection, subject(), WINDOW, &Hold::nothing(), NOW).unwrap()
     }
 
     fn recall(&self, number: u8, said: Said) -> Vec<Verdict> {
@@ -98,7 +98,7 @@ impl Store {
             at: Timestamp::from_millis(said.at),
         };
         note(&self.connection, &new).unwrap();
-        settle(&self.connection, subject(), WINDOW, NOW).unwrap()
+        settle(&self.connection, subject(), WINDOW, &Hold::nothing(), NOW).unwrap()
     }
 
     fn body(&self) -> Vec<u8> {
