@@ -140,7 +140,7 @@ pub use message::{
     Cursor, DeliveryState, DeviceDelivery, Direction, Draft, Expired, FailureCause, Filter,
     Forwarded, Lifetime, LoopGroup, LoopGrouping, LoopTimes, Message, NewestMessage, Notice,
     NoticeSender, OpenItems, Order, Page, Patient, PatientIdentifier, PersonDelivery, Priority,
-    Proof, Quantiles, RecallOutcome, Recalled, Sbar, Span, StandingAnswer, Structured,
+    Proof, Quantiles, RecallOutcome, Recalled, Sbar, Span, StandIn, StandingAnswer, Structured,
     VendorContent, Verdict, Version,
 };
 pub use store::StoreError;

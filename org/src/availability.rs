@@ -268,6 +268,28 @@ impl SignedAvailability {
         self.verify_key(&device.credential.credential().ed25519)
     }
 
+    /// Whether a device of this person signed it that was not revoked by that time: what was done by their word then
+    /// stays done.
+    ///
+    /// # Errors
+    /// When none did.
+    pub fn verify_at(
+        &self,
+        org: &OrgId,
+        person: &Person,
+        at: Timestamp,
+    ) -> Result<(), AvailabilityError> {
+        let said = &self.statement;
+        if said.org != *org || said.user != person.user {
+            return Err(AvailabilityError::OtherPerson);
+        }
+        let listed = person.device(said.device);
+        let device = listed
+            .filter(|device| device.revoked_at.is_none_or(|revoked| at < revoked))
+            .ok_or(AvailabilityError::OtherDevice)?;
+        self.verify_key(&device.credential.credential().ed25519)
+    }
+
     /// Whether it takes the place of another one of the same person. Of two that were said at the same moment
     /// everybody takes the same one.
     pub fn replaces(&self, other: &Self) -> bool {

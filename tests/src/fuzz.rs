@@ -12,7 +12,7 @@ use wardline_org::{ManualClock, Response, Timestamp, Transport};
 use crate::{Faults, Phone, Ward, settle, text};
 
 /// The calls of a client, in the order in which it makes them.
-pub const CALLS: [&str; 8] = [
+pub const CALLS: [&str; 9] = [
     "checkpoint",
     "head",
     "offer",
@@ -21,6 +21,7 @@ pub const CALLS: [&str; 8] = [
     "send",
     "receive",
     "acknowledge",
+    "reachability",
 ];
 
 /// The first byte chooses the call, the next two are the status, the rest is the body.
@@ -97,8 +98,9 @@ impl Device {
         let messages =
             "SELECT count(*), coalesce(sum(read_at), 0) FROM message WHERE direction = 2";
         let receipts = "SELECT count(*) FROM recipient WHERE state > 2";
+        let words = "SELECT count(availability) FROM reach";
         let mut said = Vec::new();
-        for (what, columns) in [(messages, "*"), (receipts, "*")] {
+        for (what, columns) in [(messages, "*"), (receipts, "*"), (words, "*")] {
             said.extend(
                 testing::rows(client, &format!("({what})"), columns)
                     .await
@@ -178,4 +180,4 @@ impl Device {
 
 const START: Timestamp = Timestamp::from_millis(1_795_000_000_000);
 /// More than it takes to get from the first call to the last.
-const MOST_ROUNDS: usize = 12;
+const MOST_ROUNDS: usize = 14;

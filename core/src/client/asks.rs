@@ -36,6 +36,7 @@ pub(super) enum Ask {
     Receive(v1::ReceiveRequest),
     Acknowledge(v1::AcknowledgeRequest),
     SetAvailability(v1::SetAvailabilityRequest),
+    Reachability(v1::ReachabilityRequest),
 }
 
 /// What an answer changed.
@@ -70,6 +71,7 @@ impl Ask {
             Self::Receive(_) => Call::Receive,
             Self::Acknowledge(_) => Call::Acknowledge,
             Self::SetAvailability(_) => Call::SetAvailability,
+            Self::Reachability(_) => Call::Reachability,
         }
     }
 
@@ -93,6 +95,7 @@ impl Ask {
             Self::Receive(call) => Request::new(call),
             Self::Acknowledge(call) => Request::new(call),
             Self::SetAvailability(call) => Request::new(call),
+            Self::Reachability(call) => Request::new(call),
         }
     }
 }
@@ -127,6 +130,9 @@ impl Client {
         });
         if let Some(held) = held.await? {
             return Ok(Some(Ask::Held(held)));
+        }
+        if let Some(call) = self.look(reaching::to_ask).await? {
+            return Ok(Some(Ask::Reachability(call)));
         }
         let (submissions, checkpoint) = self
             .look(|view| Ok((posting::to_post(view)?, ratchets::counter(view.connection)?)))

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Client, blocking};
 use crate::{
+    conversation::Recipient,
     error::Error,
     message::{
         Caution, Cursor, Draft, Filter, LoopGrouping, LoopTimes, Message, Span, answer, caution,
@@ -103,14 +104,35 @@ impl Client {
             .store
             .read(move |connection| answer::awaited_in(connection, conversation))
             .await?;
+        let mut cautions = self.check_recipient(draft).await?;
         let draft = draft.clone();
-        blocking(move || {
+        let others = blocking(move || {
             let name = draft.patient.as_ref().map_or("", |patient| &patient.name);
             let (known, words) = match draft.patient {
                 Some(_) => unlocked.search.patients(name)?,
                 None => Default::default(),
             };
             Ok(caution::cautions(&draft, open, known, &words))
+        });
+        cautions.extend(others.await?);
+        Ok(cautions)
+    }
+
+    /// By what is known of the person; ask [`Client::reachability`] first to know it as it is now.
+    async fn check_recipient(&self, draft: &Draft) -> Result<Vec<Caution>, Error> {
+        let Recipient::Person(person) = draft.recipient.clone() else {
+            return Ok(Vec::new());
+        };
+        let draft = draft.clone();
+        self.look(move |view| {
+            let now = view.now();
+            let directory = &mut view.memory.directory;
+            let known = directory.reachability(view.connection, &person, now)?;
+            let delegate = match &known.delegate {
+                Some(delegate) => Some(directory.reachability(view.connection, delegate, now)?),
+                None => None,
+            };
+            Ok(caution::of_recipient(&draft, &known, delegate.as_ref()))
         })
         .await
     }

@@ -120,7 +120,7 @@ impl Client {
         })
         .await?;
         self.fetch_directory().await?;
-        for people in people.chunks(PEOPLE_AT_ONCE) {
+        for people in people.chunks(reaching::PEOPLE_AT_ONCE) {
             let asked = v1::ReachabilityRequest {
                 user_ids: people.iter().map(ToString::to_string).collect(),
             };
@@ -137,6 +137,3 @@ impl Client {
         Ok(())
     }
 }
-
-/// A relay answers so many.
-const PEOPLE_AT_ONCE: usize = 500;

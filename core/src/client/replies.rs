@@ -77,6 +77,10 @@ impl Client {
                 let answer = decode::<v1::SetAvailabilityRequest>(answer);
                 self.on_set_availability(asked, answer).await
             }
+            Ask::Reachability(asked) => {
+                let answer = decode::<v1::ReachabilityRequest>(answer);
+                self.on_reachability(asked, answer).await
+            }
             Ask::Receive(asked) => {
                 self.on_receive(asked, decode::<v1::ReceiveRequest>(answer)?)
                     .await
@@ -331,6 +335,26 @@ impl Client {
         };
         self.step(Commit::AvailabilityTold, move |step| {
             reaching::told(step, &asked, answer.as_ref())
+        })
+        .await?;
+        Ok(Answered::default())
+    }
+
+    async fn on_reachability(
+        &self,
+        asked: v1::ReachabilityRequest,
+        answer: Result<v1::ReachabilityResponse, Error>,
+    ) -> Result<Answered, Error> {
+        let answer = match answer {
+            Ok(answer) => answer,
+            // Nobody's message waits for what a relay does not answer.
+            Err(Error::Call(CallError::Refused(refusal))) if refusal.code != RelayCode::Revoked => {
+                v1::ReachabilityResponse::default()
+            }
+            Err(error) => return Err(error),
+        };
+        self.step(Commit::Reach, move |step| {
+            reaching::answered(step, &asked, &answer)
         })
         .await?;
         Ok(Answered::default())

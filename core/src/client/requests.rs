@@ -94,7 +94,7 @@ impl Client {
             (None, Call::Checkpoint) => return Ok(()),
             (None, Call::Acknowledge | Call::Offer | Call::Entries) => return Ok(()),
             (None, Call::Claim | Call::Held | Call::Withdraw) => return Ok(()),
-            (None, Call::SetAvailability | Call::ConfirmWipe) => return Ok(()),
+            (None, Call::SetAvailability | Call::Reachability | Call::ConfirmWipe) => return Ok(()),
         };
         self.answered(ask, answer).await?;
         Ok(())
@@ -137,7 +137,8 @@ impl FromStr for RequestId {
     }
 }
 
-const KINDS: [(Call, &str); 12] = [
+const KINDS: [(Call, &str); 13] = [
+    (Call::Reachability, "reachability"),
     (Call::SetAvailability, "availability"),
     (Call::Checkpoint, "checkpoint"),
     (Call::Head, "head"),

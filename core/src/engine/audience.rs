@@ -4,11 +4,11 @@
 //! the message waits.
 
 use rusqlite::params;
-use wardline_org::{DeviceId, EntryKey, Hash, UserId};
+use wardline_org::{DeviceId, EntryKey, Hash, UserId, availability::SignedAvailability};
 use wardline_proto::v1;
 
 use super::{
-    Step, escalating,
+    Step, delegating, escalating,
     failing::Failures,
     roles::{self, Reached},
 };
@@ -26,6 +26,8 @@ pub(super) struct Audience {
     pub(super) unreachable: Vec<(UserId, FailureCause)>,
     /// Of the team or role that it was read from.
     pub(super) team_entry: Option<Hash>,
+    /// What those said of it who are away and for whom somebody else is given it too.
+    pub(super) away: Vec<SignedAvailability>,
 }
 
 impl Audience {
@@ -36,6 +38,7 @@ impl Audience {
             devices: Vec::new(),
             unreachable: vec![(us, cause)],
             team_entry,
+            away: Vec::new(),
         }
     }
 
@@ -101,10 +104,19 @@ pub(super) fn of(
         };
         return Ok(Some(Audience::nobody(us, cause, team_entry)));
     }
+    let Some(away) = delegating::stand_ins(step, recipient, &people, content)? else {
+        return Ok(None);
+    };
+    for user in delegating::delegates(&away) {
+        if !people.contains(&user) {
+            people.push(user);
+        }
+    }
     let mut audience = Audience {
         devices: Vec::new(),
         unreachable: Vec::new(),
         team_entry,
+        away,
     };
     let mut complete = true;
     // Our own other devices get a copy of everything.
@@ -176,6 +188,9 @@ fn concerned(step: &mut Step<'_>, content: &v1::Content) -> Result<Option<Vec<Us
         return Ok(None);
     };
     users.extend(others);
+    if content.type_uri == ANSWER {
+        users.extend(delegating::concerned(step, subject)?);
+    }
     Ok(Some(users))
 }
 

@@ -34,6 +34,7 @@ pub(crate) fn seal(
         devices: to,
         unreachable: Vec::new(),
         team_entry: None,
+        away: Vec::new(),
     };
     let mut content = v1::Content {
         version: 1,

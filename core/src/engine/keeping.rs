@@ -6,7 +6,7 @@ use wardline_org::{DeviceId, EntryKey, Hash, Timestamp, UserId};
 use wardline_proto::{Message, v1};
 
 use super::{
-    Step, amending, answering, escalating, event::Event, expiring, forwarding, passed,
+    Step, amending, answering, delegating, escalating, event::Event, expiring, forwarding, passed,
     placing::Place, reaching, recalling,
 };
 use crate::{
@@ -123,13 +123,21 @@ pub(super) fn keep(
         });
     };
     step.audit(Action::MessageOpened, reference.id.as_bytes())?;
+    delegating::want_proof(step, content)?;
     step.conversation_changed(row);
     escalating::note(step, message, content, tier)?;
     match content.type_uri.as_str() {
         _ if facts.shown => {}
         ANSWER => return answering::apply(step, message, &author.user, content, place.speaks),
         RECALL => return recalling::apply(step, message, &author.user, content),
-        AMEND => return amending::apply(step, message, &author.user, content),
+        AMEND => {
+            // What is told of it here is told of where it stands here.
+            let content = &v1::Content {
+                conversation_id: conversation_id.as_bytes().to_vec(),
+                ..content.clone()
+            };
+            return amending::apply(step, message, &author.user, content);
+        }
         PASS => return passed::apply(step, sealer, message, &author.user, place, content),
         _ => {}
     }

@@ -18,7 +18,7 @@
 //! * [`roles`]: who is reached through a role, and who may speak for one; [`custody`]: what was written to one goes on
 //!   to whoever holds it now.
 //! * [`reminding`]: giving notice again of what nobody has answered. [`expiring`]: ending what is over.
-//! * [`reaching`]: whether people can be reached.
+//! * [`delegating`]: who is given what is for somebody who is away. [`reaching`]: whether people can be reached.
 //! * [`event`]: what the app is told.
 //! * [`points`]: where a test may end the process.
 //!
@@ -31,6 +31,7 @@ pub(crate) mod audience;
 pub(crate) mod choosing;
 mod control;
 pub(crate) mod custody;
+mod delegating;
 mod envelopes;
 pub(crate) mod escalating;
 pub(crate) mod event;
@@ -65,7 +66,7 @@ use std::{
 
 use rusqlite::Connection;
 use tokio::sync::broadcast;
-use wardline_org::{DeviceId, EntryKey, Timestamp};
+use wardline_org::{DeviceId, EntryKey, Timestamp, UserId};
 use wardline_sqlite::{Companion, Work};
 
 use self::{hold_keys::HoldKeys, keyless::Keyless};
@@ -85,6 +86,8 @@ pub(crate) struct Memory {
     pub(crate) directory: Directory,
     /// Entries that somebody waits for.
     pub(crate) wanted_entries: BTreeSet<EntryKey>,
+    /// People of whom somebody waits to know whether they can be reached.
+    pub(crate) wanted_reach: BTreeSet<UserId>,
     /// Devices that somebody waits for a session with.
     pub(crate) wanted_keys: BTreeSet<DeviceId>,
     /// Devices that had no key to offer.
@@ -132,6 +135,7 @@ impl Memory {
             ratchets: Ratchets::default(),
             directory: Directory::default(),
             wanted_entries: BTreeSet::new(),
+            wanted_reach: BTreeSet::new(),
             wanted_keys: BTreeSet::new(),
             keyless: Keyless::default(),
             hold_keys: HoldKeys::default(),

@@ -522,11 +522,13 @@ fn seal_first(
     let content = freeze(step, content, recipient, at_hand)?;
     let sealed = Sealed::new(step, &content)?;
     let message_id = message_id_of(&content)?;
+    let facts = Facts::of(&content);
     let Bodies { body, content_key } =
         Bodies::seal(step, message_id, &sealed.signed, Some(&sealed))?;
     step.connection
         .prepare_cached(
-            "UPDATE message SET body = ?2, content_key = ?3, content_hash = ?4, recipients = ?5
+            "UPDATE message SET body = ?2, content_key = ?3, content_hash = ?4, recipients = ?5,
+                 delegations = ?6
              WHERE sequence = ?1",
         )?
         .execute(params![
@@ -534,7 +536,8 @@ fn seal_first(
             body,
             content_key,
             sealed.content.hash.as_bytes(),
-            Facts::of(&content).recipients,
+            facts.recipients,
+            facts.delegations,
         ])?;
     send_off(step, message, &content, &sealed, at_hand)?;
     if at_hand.missing.is_empty() {

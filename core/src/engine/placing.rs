@@ -6,7 +6,7 @@
 use wardline_org::Timestamp;
 use wardline_proto::v1;
 
-use super::{Step, escalating, roles};
+use super::{Step, delegating, escalating, roles};
 use crate::{
     conversation::{Recipient, role::RoleSpeaker},
     directory::ProvenSender,
@@ -60,9 +60,12 @@ fn bound(
     {
         return Ok(None);
     }
-    let found = match ours(step, sender, opened) {
+    let found = match ours(step, sender, opened)? {
         Some(recipient) => Some((recipient, opened.binding.conversation_id)),
-        None => escalating::place(step, sender, opened)?,
+        None => match delegating::place(step, sender, opened) {
+            Some(found) => Some(found),
+            None => escalating::place(step, sender, opened)?,
+        },
     };
     let direction = if sender.user == identity.user_id {
         Direction::OwnOtherDevice
@@ -78,17 +81,26 @@ fn bound(
 }
 
 /// With whom the conversation is that a content names, if it is one of ours and its author may write there.
-fn ours(step: &Step<'_>, sender: &ProvenSender, opened: &OpenedContent) -> Option<Recipient> {
+fn ours(
+    step: &Step<'_>,
+    sender: &ProvenSender,
+    opened: &OpenedContent,
+) -> Result<Option<Recipient>, Error> {
     let identity = &step.context.identity;
     let content = &opened.content;
-    let recipient = Recipient::parse(content.conversation.as_ref()?, &identity.user_id)?;
-    // In a direct conversation the author is one of the two: us on another device, or the other.
+    let named = content.conversation.as_ref();
+    let Some(recipient) = named.and_then(|named| Recipient::parse(named, &identity.user_id)) else {
+        return Ok(None);
+    };
+    // In a direct conversation the author is one of the two, us on another device or the other; or somebody who
+    // answers because one of the two is away.
     if let Recipient::Person(other) = &recipient
         && sender.user != *other
         && sender.user != identity.user_id
+        && !delegating::may_answer(step, sender, content)?
     {
-        return None;
+        return Ok(None);
     }
     let expected = recipient.conversation(&identity.organization, &identity.user_id);
-    (expected == opened.binding.conversation_id).then_some(recipient)
+    Ok((expected == opened.binding.conversation_id).then_some(recipient))
 }

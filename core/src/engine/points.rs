@@ -90,6 +90,7 @@ points! {
         Receive => "wardline::call::before_receive", "wardline::call::after_receive";
         Acknowledge => "wardline::call::before_acknowledge", "wardline::call::after_acknowledge";
         SetAvailability => "wardline::call::before_availability", "wardline::call::after_availability";
+        Reachability => "wardline::call::before_reachability", "wardline::call::after_reachability";
         ConfirmWipe => "wardline::call::before_wipe_receipt", "wardline::call::after_wipe_receipt";
     }
 

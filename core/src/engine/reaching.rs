@@ -158,24 +158,43 @@ pub(super) fn overhear(
     }
 }
 
-/// The relay has answered of whom it was asked.
+/// Of whom the relay is to be asked: messages wait for it.
+pub(crate) fn to_ask(step: &mut Step<'_>) -> Result<Option<v1::ReachabilityRequest>, Error> {
+    let mut wanted = std::mem::take(&mut step.memory.wanted_reach);
+    if wanted.is_empty() {
+        return Ok(None);
+    }
+    if let Some(rest) = wanted.iter().nth(PEOPLE_AT_ONCE).cloned() {
+        step.memory.wanted_reach = wanted.split_off(&rest);
+    }
+    let mut user_ids: Vec<String> = wanted.iter().map(ToString::to_string).collect();
+    let us = &step.context.identity.user_id;
+    if reach::known(step.connection, us)?.asked_at.is_none() {
+        // What this person said before this device was there.
+        user_ids.push(us.to_string());
+    }
+    Ok(Some(v1::ReachabilityRequest { user_ids }))
+}
+
+/// The relay has answered of whom it was asked. Everybody counts as asked, whatever it left out: no message waits for a
+/// relay that says nothing.
 pub(crate) fn answered(
     step: &mut Step<'_>,
     asked: &v1::ReachabilityRequest,
     answer: &v1::ReachabilityResponse,
 ) -> Result<(), Error> {
     let us = step.context.identity.user_id.clone();
-    for (asked, person) in asked.user_ids.iter().zip(&answer.people) {
+    for (place, asked) in asked.user_ids.iter().enumerate() {
         let Ok(user) = UserId::new(asked.clone()) else {
             continue;
         };
         // Answers stand in the order of the question: what is said of somebody else is not taken in.
-        if person.user_id != *asked {
-            continue;
-        }
-        let seen = (person.last_seen_ms > 0).then(|| Timestamp::from_millis(person.last_seen_ms));
+        let person = answer.people.get(place);
+        let person = person.filter(|person| person.user_id == *asked);
+        let seen = person.map_or(0, |person| person.last_seen_ms);
+        let seen = (seen > 0).then(|| Timestamp::from_millis(seen));
         reach::asked(step.connection, &user, seen, step.now())?;
-        let Some(said) = &person.availability else {
+        let Some(said) = person.and_then(|person| person.availability.as_ref()) else {
             continue;
         };
         if user == us {
@@ -189,4 +208,6 @@ pub(crate) fn answered(
     Ok(())
 }
 
+/// A relay answers so many.
+pub(crate) const PEOPLE_AT_ONCE: usize = 500;
 const MOMENT: Duration = Duration::from_millis(1);

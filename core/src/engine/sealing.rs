@@ -9,6 +9,7 @@ use wardline_proto::{Message, v1};
 use super::{
     Step,
     audience::{self, Audience},
+    delegating,
     failing::Failures,
     holding::{self, Held},
     posting,
@@ -129,6 +130,8 @@ pub(super) fn freeze(
         Some(held) => holding::freeze(held)?,
         None => None,
     };
+    content.delegations = delegating::to_message(&at_hand.audience.away);
+    delegating::speak_of(step, &mut content)?;
     content.head_version = head_version;
     content.head_hash = head_hash.as_bytes().to_vec();
     content.recipient_devices = at_hand

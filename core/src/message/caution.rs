@@ -7,8 +7,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use wardline_org::{Timestamp, UserId};
+
 use super::{Draft, Patient, PatientIdentifier, Priority};
-use crate::store::search::{Known, tidy};
+use crate::{
+    directory::Reachability,
+    store::search::{Known, tidy},
+};
 
 /// Something to think of before a message leaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +26,20 @@ pub enum Caution {
         /// So many messages of this person to the same recipient still wait for an answer.
         open: u32,
     },
+    /// The person wants to be interrupted by stat messages alone, by their own word, and this is none.
+    Undisturbed {
+        /// Until when.
+        until: Timestamp,
+    },
+    /// The person is away, by their own word.
+    Away {
+        /// Until when.
+        until: Timestamp,
+        /// Who is given it too; nobody when they named no one, or whom they named is away as well.
+        delegate: Option<UserId>,
+    },
+    /// The directory has no device of the person: nobody will get it.
+    NoDevice,
     /// The message interrupts, and does not say which patient it is about.
     NoPatient,
     /// The patient is named by fewer than two identifiers, which do not tell patients apart.
@@ -72,6 +91,29 @@ pub(crate) fn cautions(
         .into_iter()
         .filter_map(|known| about(known, words, &identifiers));
     cautions.extend(about.take(MOST_PATIENTS));
+    cautions
+}
+
+/// Every caution about the person a draft goes to, by what is known of them and of who stands in for them.
+pub(crate) fn of_recipient(
+    draft: &Draft,
+    known: &Reachability,
+    delegate: Option<&Reachability>,
+) -> Vec<Caution> {
+    let mut cautions = Vec::new();
+    if known.has_device == Some(false) {
+        cautions.push(Caution::NoDevice);
+    }
+    if let Some(until) = known.do_not_disturb_until
+        && draft.priority < Priority::Stat
+    {
+        cautions.push(Caution::Undisturbed { until });
+    }
+    if let Some(until) = known.away_until {
+        let there = delegate.filter(|delegate| delegate.away_until.is_none());
+        let delegate = there.map(|delegate| delegate.user.clone());
+        cautions.push(Caution::Away { until, delegate });
+    }
     cautions
 }
 

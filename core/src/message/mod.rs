@@ -2,7 +2,7 @@
 //!
 //! [`content`] is what one says; [`lifecycle`] is the one table of what can happen on the way to a device, and [`answer`] what people say to
 //! a message that asks for it; [`rows`] writes messages and their recipients; [`timeline`] reads them, page by page, and [`list`] the conversations they are
-//! in; [`recall`] takes messages back; [`expiry`] ends them, by what [`clocks`] say, unless a [`hold`] keeps them; [`amend`] corrects them; [`forward`] is what is handed on;
+//! in; [`recall`] takes messages back; [`expiry`] ends them, by what [`clocks`] say, unless a [`hold`] keeps them; [`amend`] corrects them; [`forward`] is what is handed on; [`delegation`] is to whom else one was given, and why;
 //! [`structured`] is what is typed, [`offers`] what is answered with one tap; [`receipts`] queues what this device owes to authors; [`notice`] keeps
 //! what nobody was told of yet, and [`reminders`] says of what somebody is told again. [`filter`] is what one looks for,
 //! [`caution`] what to think of before sending, [`loop_times`] how long answers took.
@@ -12,6 +12,7 @@ pub(crate) mod answer;
 pub(crate) mod caution;
 pub(crate) mod clocks;
 pub(crate) mod content;
+pub(crate) mod delegation;
 pub(crate) mod expiry;
 pub(crate) mod filter;
 pub(crate) mod forward;
@@ -33,6 +34,7 @@ pub(crate) mod word;
 pub use amend::{Amended, Version};
 pub use answer::{Answer, OpenItems, StandingAnswer, Verdict};
 pub use caution::Caution;
+pub use delegation::StandIn;
 pub use expiry::{Expired, Lifetime};
 pub use filter::Filter;
 pub use forward::Forwarded;

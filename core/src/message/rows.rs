@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, params};
 use wardline_org::{DeviceId, Hash, Timestamp, UserId};
-use wardline_proto::v1;
+use wardline_proto::{Message, v1};
 
 use super::{
     AMEND, ANSWER, Direction, Lifetime, PASS, Priority, Proof, RECALL, content, expiry,
@@ -64,6 +64,8 @@ pub(crate) struct Facts {
     pub(crate) expires_at: Option<Timestamp>,
     /// How long it may be read for after somebody has opened it.
     pub(crate) read_for: Option<Duration>,
+    /// Who is given it besides, as the column holds it.
+    pub(crate) delegations: Option<Vec<u8>>,
 }
 
 impl Facts {
@@ -102,6 +104,7 @@ impl Facts {
             choice_of: offers::choice_of(content).filter(|_| shown),
             expires_at: None,
             read_for: None,
+            delegations: content.delegations.as_ref().map(Message::encode_to_vec),
         }
         .ending(
             content,
@@ -144,9 +147,9 @@ pub(crate) fn insert(
             "INSERT INTO message (message_id, sender_device, sender_user, conversation, direction,
                  proof, priority, created_at, arrived_at, content_hash, body, content_key, shown,
                  occurred_at, asks, answer_by, recipients, open, reads_back, speaks, expires_at, read_for,
-                 passed_by, kept)
+                 passed_by, kept, delegations)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-                 ?15, ?18, ?19, ?20, ?21, ?22, ?23)
+                 ?15, ?18, ?19, ?20, ?21, ?22, ?23, ?24)
              ON CONFLICT (sender_device, message_id) DO NOTHING",
         )?
         .execute(params![
@@ -176,6 +179,7 @@ pub(crate) fn insert(
                 && new.facts.shown
                 && new.speaks.is_none()
                 && new.direction == Direction::Incoming,
+            new.facts.delegations,
         ])?;
     if inserted == 0 {
         return Ok(None);

@@ -11,9 +11,9 @@ use wardline_proto::{Message as _, v1};
 
 use super::{
     Amended, Direction, Expired, Forwarded, Patient, Priority, Proof, RecallOutcome, Recalled,
-    Structured, amend,
+    StandIn, Structured, amend,
     answer::{self, StandingAnswer},
-    content, forward,
+    content, delegation, forward,
     lifecycle::{DeliveryState, FailureCause},
     offers, rows,
 };
@@ -97,6 +97,10 @@ pub struct Message {
     pub forwarded: Option<Forwarded>,
     /// It is over or was taken back, and a legal hold keeps it from being erased: nobody is shown it.
     pub held: bool,
+    /// For whom this person stands in, when they were given it because that person is away.
+    pub on_behalf_of: Option<UserId>,
+    /// To whom it was given besides, because somebody it is for is away: by that person's own word.
+    pub stand_ins: Vec<StandIn>,
 }
 
 /// An answer is wanted.
@@ -375,6 +379,7 @@ fn read(
     });
     let scheduled_for: Option<i64> = row.get(34)?;
     let offers = offers::of(&content).to_vec();
+    let (stand_ins, on_behalf_of) = delegation::read(connection, &content)?;
     let in_reply_to = content::subject_of(&content).map(|(message, _)| message);
     let chosen = match &amended {
         // It says something else now.
@@ -422,6 +427,8 @@ fn read(
         recalled,
         role: in_role(row)?,
         structured,
+        on_behalf_of,
+        stand_ins,
         amended,
         offers,
         chosen,

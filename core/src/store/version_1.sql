@@ -88,6 +88,7 @@ CREATE INDEX conversation_unread ON conversation (unread) WHERE unread > 0;
 -- somebody has opened it; `hidden_at` is when a clock called it over, and nobody is shown it since. What is over has no
 -- body either: `recalled_at` is when that went, and `expired_at` says that this is why. `on_hold`: it
 -- is hidden, and a legal hold keeps it from being erased.
+-- `delegations`: who is given it besides, and by whose word.
 CREATE TABLE message (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,
     message_id BLOB NOT NULL,
@@ -122,6 +123,7 @@ CREATE TABLE message (
     kept INTEGER NOT NULL DEFAULT 0,
     handed_over INTEGER NOT NULL DEFAULT 0,
     on_hold INTEGER NOT NULL DEFAULT 0,
+    delegations BLOB,
     UNIQUE (sender_device, message_id)
 ) STRICT;
 CREATE INDEX message_timeline ON message (conversation, sequence) WHERE shown = 1;

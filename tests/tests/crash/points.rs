@@ -155,6 +155,7 @@ fn play_of(point: &str) -> Play {
         "offer",
         "claim",
         "sessions",
+        "_reachability",
     ];
     if point.contains("wipe") {
         Play::Wiped

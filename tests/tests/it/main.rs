@@ -7,6 +7,7 @@ mod batches;
 mod canary;
 mod conversations;
 mod custody;
+mod delegation;
 mod delivery;
 mod devices;
 mod directory;

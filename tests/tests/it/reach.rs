@@ -113,9 +113,11 @@ async fn without_a_network_what_was_known_is_told_and_since_when() {
         nurse,
         doctor,
     } = scene().await;
+    // Asked when the greeting was sent.
+    clock.advance(HOUR);
     nurse.faults.cut();
     let known = of(&nurse, "DR-1").await;
-    assert_eq!((known.has_device, known.as_of), (Some(true), None));
+    assert_eq!((known.has_device, known.as_of), (Some(true), Some(START)));
     nurse.faults.mend();
     let until = clock.now() + 8 * HOUR;
     say(&doctor, quiet(until)).await;
