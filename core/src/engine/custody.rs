@@ -11,7 +11,7 @@ use rusqlite::params;
 use wardline_org::{DeviceId, EntryKey, RoleId, UserId};
 use wardline_proto::{Message, v1};
 
-use super::{Step, outbox, roles, sealing};
+use super::{Step, drafting, outbox, roles, sealing};
 use crate::{
     audit::Action,
     conversation::{self, Recipient, role},
@@ -96,7 +96,7 @@ pub(crate) fn hand_over(
     }
     let content = v1::Content {
         next_holders: true,
-        ..outbox::checked(step, note, None)?
+        ..drafting::checked(step, note, None)?
     };
     let note = outbox::write(step, &note.recipient, content)?.1;
     let (devices, complete) = devices_of(step, &others)?;

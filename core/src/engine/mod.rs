@@ -6,7 +6,7 @@
 //! do next. It makes no call, reads no clock, starts no task. Its changes become true together, when
 //! the transaction commits, or not at all.
 //!
-//! * [`outbox`]: from a draft to a message that is sealed or waits; [`sealing`]: for the [`audience`]
+//! * [`drafting`]: from a draft to what may be said; [`outbox`]: to a message that is sealed or waits; [`sealing`]: for the [`audience`]
 //!   that the directory proves; [`posting`]: sealed submissions, and what the relay said of them.
 //! * [`answering`], [`amending`] and [`recalling`]: accepting, declining, correcting and taking back, here and as
 //!   others do it.
@@ -32,6 +32,7 @@ pub(crate) mod choosing;
 mod control;
 pub(crate) mod custody;
 mod delegating;
+mod drafting;
 mod envelopes;
 pub(crate) mod escalating;
 pub(crate) mod event;
