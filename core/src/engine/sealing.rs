@@ -52,7 +52,7 @@ pub(super) fn at_hand(
     recipient: &Recipient,
     content: &v1::Content,
 ) -> Result<Option<AtHand>, Error> {
-    if !may_seal(step)? {
+    if !may_seal(step)? || speaks_of_what_waits(step, content)? {
         return Ok(None);
     }
     let Some(mut audience) = audience::of(step, recipient, content)? else {
@@ -89,6 +89,16 @@ pub(super) fn at_hand(
         missing,
         held,
     }))
+}
+
+/// Whether a content speaks of a message that is not sealed itself: by which ciphertext that is known is not certain yet.
+fn speaks_of_what_waits(step: &Step<'_>, content: &v1::Content) -> Result<bool, Error> {
+    match &content.subject {
+        Some(subject) if subject.content_hash.is_empty() => {
+            Ok(rows::content_hash(step.connection, subject)?.is_empty())
+        }
+        _ => Ok(false),
+    }
 }
 
 /// Nothing is sealed from an old copy of the store, nor under a directory that may be outdated.

@@ -63,6 +63,8 @@ pub(super) async fn pass(table: &str) {
     };
     ward.authority().upsert_role(line).unwrap();
     ward.publish().await;
+    // It has offered keys before somebody wants to write to it.
+    settle(&[&pharmacist], 1).await;
     clock.advance(Duration::from_secs(90));
     let role: wardline_org::RoleId = "on-call".parse().unwrap();
     let asked = nurse.say(Recipient::Role(role.clone()), &text(1)).await;
