@@ -5,8 +5,9 @@ How one is opened stands in :mod:`wardline.client`.
 
 from __future__ import annotations
 
+import abc
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, Self, TypeVar
 
 from . import conversations, model
 from ._bridge import do, run
@@ -14,17 +15,36 @@ from .conversations import Conversation, ConversationListChange
 from .errors import ClosedError
 from .model import Message, OpenItemsChange, TimelineChange
 
+Change = TypeVar("Change")
 
-class TimelineView(AsyncIterator[TimelineChange]):
+
+class _View(AsyncIterator[Change], abc.ABC):
+    """What the views have in common: one that is iterated ends when the client is closed."""
+
+    def __init__(self, inside: Any) -> None:
+        self._native = inside
+
+    @abc.abstractmethod
+    async def changed(self) -> Change:
+        """Waits until something has changed and says what."""
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Change:
+        try:
+            return await self.changed()
+        except ClosedError:
+            raise StopAsyncIteration from None
+
+
+class TimelineView(_View[TimelineChange]):
     """The newest messages of a conversation, kept up to date.
 
     Iterating yields what changed, and ends when the client is closed; it raises
     :class:`~wardline.LockedError` as soon as the client is locked. The view is empty then, and after
     the unlock the next change brings everything.
     """
-
-    def __init__(self, inside: Any) -> None:
-        self._native = inside
 
     @property
     def messages(self) -> tuple[Message, ...]:
@@ -40,25 +60,13 @@ class TimelineView(AsyncIterator[TimelineChange]):
         """Waits until something has changed and says what."""
         return model.change(await run(lambda: self._native.changed(None)))
 
-    def __aiter__(self) -> TimelineView:
-        return self
 
-    async def __anext__(self) -> TimelineChange:
-        try:
-            return await self.changed()
-        except ClosedError:
-            raise StopAsyncIteration from None
-
-
-class ConversationListView(AsyncIterator[ConversationListChange]):
+class ConversationListView(_View[ConversationListChange]):
     """The conversations with the newest messages, kept up to date.
 
     Iterating yields what changed, and ends when the client is closed. It goes on while locked, without
     previews.
     """
-
-    def __init__(self, inside: Any) -> None:
-        self._native = inside
 
     @property
     def conversations(self) -> tuple[Conversation, ...]:
@@ -74,26 +82,14 @@ class ConversationListView(AsyncIterator[ConversationListChange]):
         """Waits until something has changed and says what."""
         return conversations.change(await run(lambda: self._native.changed(None)))
 
-    def __aiter__(self) -> ConversationListView:
-        return self
 
-    async def __anext__(self) -> ConversationListChange:
-        try:
-            return await self.changed()
-        except ClosedError:
-            raise StopAsyncIteration from None
-
-
-class OpenItemsView(AsyncIterator[OpenItemsChange]):
+class OpenItemsView(_View[OpenItemsChange]):
     """The most urgent open messages of a kind, kept up to date.
 
     Iterating yields what changed, and ends when the client is closed; it raises
     :class:`~wardline.LockedError` as soon as the client is locked. The view is empty then, and after
     the unlock the next change brings everything.
     """
-
-    def __init__(self, inside: Any) -> None:
-        self._native = inside
 
     @property
     def messages(self) -> tuple[Message, ...]:
@@ -103,12 +99,3 @@ class OpenItemsView(AsyncIterator[OpenItemsChange]):
     async def changed(self) -> OpenItemsChange:
         """Waits until something has changed and says what."""
         return model.open_change(await run(lambda: self._native.changed(None)))
-
-    def __aiter__(self) -> OpenItemsView:
-        return self
-
-    async def __anext__(self) -> OpenItemsChange:
-        try:
-            return await self.changed()
-        except ClosedError:
-            raise StopAsyncIteration from None
