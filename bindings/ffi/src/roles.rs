@@ -39,6 +39,19 @@ pub struct InRole {
     pub role: String,
     /// As what its sender speaks for the role; nothing: they are the caller, who writes to it.
     pub speaks: Option<RoleSpeaker>,
+    /// Who has passed it on to this person, who holds the role since: its sender is its author all the same.
+    pub passed_by: Option<String>,
+    /// It was handed over to whoever came next: it is no more to be answered here.
+    pub handed_over: bool,
+}
+
+/// What was handed over.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+pub struct HandedOver {
+    /// The id of the note.
+    pub note: String,
+    /// How many messages were open, and are whoever comes next's to answer.
+    pub items: u32,
 }
 
 /// What lets somebody speak for a role.
@@ -99,6 +112,8 @@ impl From<wardline::InRole> for InRole {
         Self {
             role: place.role.to_string(),
             speaks: place.speaks.map(RoleSpeaker::from),
+            passed_by: place.passed_by.map(|user| user.to_string()),
+            handed_over: place.handed_over,
         }
     }
 }
@@ -110,6 +125,15 @@ impl From<wardline::RoleSpeaker> for RoleSpeaker {
             Core::Holder => Self::Holder,
             Core::Custodian => Self::Custodian,
             Core::FormerHolder => Self::FormerHolder,
+        }
+    }
+}
+
+impl From<wardline::HandedOver> for HandedOver {
+    fn from(handed: wardline::HandedOver) -> Self {
+        Self {
+            note: handed.note.to_string(),
+            items: handed.items,
         }
     }
 }

@@ -154,7 +154,7 @@ from .model import (
     TimelineChange,
 )
 from .reach import Availability, Away, Reachability
-from .roles import InRole, RoleHolder, RoleSpeaker, RoleStatus
+from .roles import HandedOver, InRole, RoleHolder, RoleSpeaker, RoleStatus
 from .secrets import Passphrase
 from .structured import CriticalResult, Order, Sbar, Structured, VendorContent
 from .views import ConversationListView, OpenItemsView, TimelineView
@@ -207,6 +207,7 @@ __all__ = [
     "Filter",
     "ForkedError",
     "Forwarded",
+    "HandedOver",
     "InRole",
     "Inbox",
     "Interrupted",

@@ -25,8 +25,8 @@ from .model import (
     Priority,
     Recipient,
 )
-from .roles import RoleStatus, role_status
-from .structured import Structured, native_structured
+from .roles import HandedOver, RoleStatus, role_status
+from .structured import Sbar, Structured, native_structured
 from .views import ConversationListView, OpenItemsView, TimelineView
 
 
@@ -108,6 +108,15 @@ class Messages:
         (:class:`~wardline.Role`): that nobody holds it is an answer. Asks the relay when the directory is not fresh;
         without a network it is what was known, and ``current`` says so."""
         return role_status(await run(lambda: self._native.role(role)))
+
+    async def hand_over(self, role: str, note: Sbar) -> HandedOver:
+        """Hands a role over, when this person leaves: a note, and every message to the role that is unread or that
+        nobody has accepted, go to whoever holds the role now and whoever holds it next (within a day). They get the
+        messages as their authors signed them, and answer them in this person's place. The custodian may do it in
+        anybody's place. Durable when it returns."""
+        text = native_structured(note)
+        handed = await run(lambda: self._native.hand_over(role, text))
+        return HandedOver(handed.note, handed.items)
 
     def conversation(self, recipient: Recipient) -> str:
         """The conversation that this person shares with a recipient."""

@@ -63,6 +63,20 @@ class InRole:
     role: str
     #: As what its sender speaks for the role; ``None``: they are the caller, who writes to it.
     speaks: RoleSpeaker | None
+    #: Who has passed it on to this person, who holds the role since: its sender is its author all the same.
+    passed_by: str | None = None
+    #: It was handed over to whoever came next: it is no more to be answered here.
+    handed_over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """What was handed over."""
+
+    #: The id of the note.
+    note: str
+    #: How many messages were open, and are whoever comes next's to answer.
+    items: int
 
 
 # From the native library.
@@ -86,4 +100,9 @@ def role_status(record: Any) -> RoleStatus:
 
 def in_role(record: Any) -> InRole:
     speaks = record.speaks
-    return InRole(record.role, None if speaks is None else _SPEAKER[speaks])
+    return InRole(
+        record.role,
+        None if speaks is None else _SPEAKER[speaks],
+        record.passed_by,
+        record.handed_over,
+    )
