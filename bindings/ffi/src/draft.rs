@@ -48,6 +48,11 @@ pub struct Draft {
     /// otherwise.
     #[uniffi(default = [])]
     pub escalate: Vec<EscalationTier>,
+    /// Sends it at a time, in milliseconds since 1970, at most 7 days from now, instead of at once: the relay holds it
+    /// until then, sealed for whoever it is for, and this phone may be off. Taking it back before is cancelling it. A
+    /// time that has come sends it at once. Its other times count from then.
+    #[uniffi(default = None)]
+    pub send_at_ms: Option<i64>,
     /// For how long it may be read, on every device; it is erased then. What is said here is said before
     /// `set_lifetime` and the policy; the policy's limit holds.
     #[uniffi(default = None)]
@@ -137,6 +142,9 @@ impl TryFrom<Draft> for wardline::Draft {
         }
         if let Some(structured) = draft.structured {
             core = core.structured(structured.try_into()?);
+        }
+        if let Some(at) = draft.send_at_ms {
+            core = core.send_at(Timestamp::from_millis(at));
         }
         for tier in draft.escalate {
             core = core.escalate(tier.try_into()?);

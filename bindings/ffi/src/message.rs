@@ -8,6 +8,7 @@ use crate::{
     draft::{Patient, Priority},
     forward::Forwarded,
     lifetime,
+    reach::StandIn,
     roles::InRole,
     structured::Structured,
 };
@@ -59,6 +60,14 @@ pub struct Message {
     pub recalled: Option<Recalled>,
     /// When its author has corrected it: the text is what it says now, and `history` has what it said before.
     pub amended: Option<Amended>,
+    /// When it will be sent, if it was written here to be sent later and has not been, as far as this device knows.
+    pub scheduled_for_ms: Option<i64>,
+    /// It is over or was taken back, and a legal hold keeps it from being erased: nobody is shown it.
+    pub held: bool,
+    /// For whom this person stands in, when they were given it because that person is away.
+    pub on_behalf_of: Option<String>,
+    /// To whom it was given besides, because somebody it is for is away: by that person's own word.
+    pub stand_ins: Vec<StandIn>,
     /// When it is over at the latest; nothing: it stays, or nobody has opened it yet.
     pub expires_at_ms: Option<i64>,
     /// So many milliseconds after somebody has opened it, it is over. Nothing once that has begun.
@@ -221,6 +230,10 @@ impl From<wardline::Message> for Message {
             in_reply_to: message.in_reply_to.map(|subject| subject.to_string()),
             recalled: message.recalled.map(Recalled::from),
             amended: message.amended.map(Amended::from),
+            scheduled_for_ms: message.scheduled_for.map(Timestamp::as_millis),
+            held: message.held,
+            on_behalf_of: message.on_behalf_of.map(|user| user.to_string()),
+            stand_ins: message.stand_ins.into_iter().map(StandIn::from).collect(),
             expires_at_ms: message.expires_at.map(Timestamp::as_millis),
             expires_after_read_ms: message.expires_after_read.map(lifetime::millis),
             expired_at_ms: message.expired.map(|expired| expired.at.as_millis()),

@@ -57,6 +57,36 @@ impl std::fmt::Debug for Reachability {
     }
 }
 
+/// A message was also given to somebody who stands in for a person who is away.
+#[derive(Clone, PartialEq, Eq, uniffi::Record)]
+pub struct StandIn {
+    /// The person who is away.
+    pub on_behalf_of: String,
+    /// Who stands in for them.
+    pub delegate: String,
+    /// Until when, by that person's own word, in milliseconds since 1970.
+    pub until_ms: i64,
+}
+
+/// Shows nobody's name.
+impl std::fmt::Debug for StandIn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StandIn")
+            .field("until_ms", &self.until_ms)
+            .finish_non_exhaustive()
+    }
+}
+
+impl From<wardline::StandIn> for StandIn {
+    fn from(given: wardline::StandIn) -> Self {
+        Self {
+            on_behalf_of: given.on_behalf_of.to_string(),
+            delegate: given.delegate.to_string(),
+            until_ms: given.until.as_millis(),
+        }
+    }
+}
+
 impl TryFrom<Availability> for wardline::Availability {
     type Error = WardlineError;
 

@@ -32,7 +32,10 @@ impl Client {
     ) -> Result<HandedOver, WardlineError> {
         let role: RoleId = parse("role", &role)?;
         let wardline::Structured::Sbar(note) = note.try_into()? else {
-            return Err(WardlineError::unfit("note", "a role is handed over with an SBAR note"));
+            return Err(WardlineError::unfit(
+                "note",
+                "a role is handed over with an SBAR note",
+            ));
         };
         self.with(|core| async move { Ok(core.hand_over(role, note).await?.into()) })
             .await

@@ -51,6 +51,7 @@ impl Stopwatch {
                     structured: None,
                     offers: Vec::new(),
                     escalate: Vec::new(),
+                    send_at_ms: None,
                     lifetime: None,
                 };
                 let started = Started::now();

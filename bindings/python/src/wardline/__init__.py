@@ -153,7 +153,7 @@ from .model import (
     Team,
     TimelineChange,
 )
-from .reach import Availability, Away, Reachability
+from .reach import Availability, Away, Reachability, StandIn
 from .roles import HandedOver, InRole, RoleHolder, RoleSpeaker, RoleStatus
 from .secrets import Passphrase
 from .structured import CriticalResult, Order, Sbar, Structured, VendorContent
@@ -274,6 +274,7 @@ __all__ = [
     "Sbar",
     "SendError",
     "SimilarPatient",
+    "StandIn",
     "StandingAnswer",
     "StoreError",
     "StoreRolledBack",

@@ -121,6 +121,30 @@ class LockScreen(enum.Enum):
     SENDER = "sender"
 
 
+class Forwarding(enum.Enum):
+    """To whom messages may be handed on."""
+
+    #: To anybody in the organization. Every forward is in the audit of the device that makes it.
+    ALLOWED = "allowed"
+    #: What was written to a care team, to that team and to the people on it; nothing else.
+    SAME_TEAM = "same team"
+    #: To nobody.
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True)
+class LegalHold:
+    """Whose messages no device destroys while the policy says so. They are hidden all the same when they are over or
+    taken back. The relay and every device of the organization can read who is named here."""
+
+    #: Everybody's.
+    everybody: bool = False
+    #: What these people wrote, and everything on their devices and in direct conversations with them.
+    people: tuple[str, ...] = ()
+    #: What was written to these care teams.
+    teams: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class PolicyRules:
     """What an organization allows and demands; change it with :func:`dataclasses.replace`."""
@@ -146,6 +170,10 @@ class PolicyRules:
     max_lifetime: timedelta = timedelta(0)
     #: For how long a message may be read whose author says nothing; zero: for as long as it is kept.
     default_lifetime: timedelta = timedelta(0)
+    #: To whom messages may be handed on.
+    forwarding: Forwarding = Forwarding.ALLOWED
+    #: Whose messages are kept, whatever is over or taken back.
+    legal_hold: LegalHold = LegalHold()
     #: How many identifiers of a patient a stat message must carry; two tell patients apart.
     stat_patient_identifiers: int = 0
     #: Codes of the staff roles whose holders may send stat messages; empty: everybody may. From others
@@ -458,6 +486,12 @@ class Authority:
             timedelta(seconds=rules.stat_repeat_seconds),
             timedelta(seconds=rules.max_lifetime_seconds),
             timedelta(seconds=rules.default_lifetime_seconds),
+            Forwarding[rules.forwarding.name],
+            LegalHold(
+                rules.legal_hold.everybody,
+                tuple(rules.legal_hold.people),
+                tuple(rules.legal_hold.teams),
+            ),
             rules.stat_patient_identifiers,
             tuple(rules.stat_roles),
         )
@@ -475,6 +509,12 @@ class Authority:
             stat_repeat_seconds=round(rules.stat_repeat.total_seconds()),
             max_lifetime_seconds=round(rules.max_lifetime.total_seconds()),
             default_lifetime_seconds=round(rules.default_lifetime.total_seconds()),
+            forwarding=native.Forwarding[rules.forwarding.name],
+            legal_hold=native.LegalHold(
+                everybody=rules.legal_hold.everybody,
+                people=list(rules.legal_hold.people),
+                teams=list(rules.legal_hold.teams),
+            ),
             stat_patient_identifiers=rules.stat_patient_identifiers,
             stat_roles=list(rules.stat_roles),
             lock_screen=native.LockScreen[rules.lock_screen.name],

@@ -48,6 +48,7 @@ class Messages:
         reply_to: Message | str | None = None,
         offers: Sequence[str] = (),
         escalate: Sequence[EscalationTier] = (),
+        send_at: datetime | None = None,
         lifetime: Lifetime | None = None,
         idempotency_key: str | None = None,
     ) -> str:
@@ -60,7 +61,8 @@ class Messages:
         is a message of the same conversation, or its reference. ``offers`` are short texts that a recipient may
         answer with as they are, at most 8. ``escalate`` says who is given it when nobody
         has accepted it in time, tier after tier: the relay holds what they are given, sealed, from when it has the
-        message, and needs no phone for that. ``lifetime`` is for how long it may be read, on every device; it is
+        message, and needs no phone for that. ``send_at`` sends it then instead of at once: the relay
+        holds it, sealed, this device may be off, and taking it back before cancels it. ``lifetime`` is for how long it may be read, on every device; it is
         said before :meth:`set_lifetime` and the policy, whose limit holds."""
         draft = _draft(
             recipient,
@@ -71,6 +73,7 @@ class Messages:
             answer_within_ms=native_millis(answer_within),
             reply_to=None if reply_to is None else _name(reply_to),
             offers=list(offers),
+            send_at_ms=maybe_native_time(send_at),
             escalate=[escalation.native_tier(tier) for tier in escalate],
             lifetime=None if lifetime is None else native_lifetime(lifetime),
             idempotency_key=idempotency_key,

@@ -23,6 +23,7 @@ from .answers import (
     Verdict,
     Version,
 )
+from .reach import StandIn, stand_in
 from .roles import InRole, in_role
 from .forwarded import Forwarded, forwarded
 from .structured import Structured, structured
@@ -197,6 +198,14 @@ class Message:
     #: When its author has corrected it: the text is what it says now, and :meth:`Client.history` has what it
     #: said before.
     amended: Amended | None
+    #: When it will be sent, if it was written here to be sent later and has not been, as far as this device knows.
+    scheduled_for: datetime | None
+    #: It is over or was taken back, and a legal hold keeps it from being erased: nobody is shown it.
+    held: bool
+    #: For whom this person stands in, when they were given it because that person is away.
+    on_behalf_of: str | None = field(repr=False)
+    #: To whom it was given besides, because somebody it is for is away: by that person's own word.
+    stand_ins: tuple[StandIn, ...]
     #: When it is over at the latest; ``None``: it stays, or nobody has opened it yet.
     expires_at: datetime | None
     #: So long after somebody has opened it, it is over. ``None`` once that has begun.
@@ -392,6 +401,10 @@ def message(record: Any) -> Message:
         in_reply_to=record.in_reply_to,
         recalled=None if record.recalled is None else _recalled(record.recalled),
         amended=None if record.amended is None else _amended(record.amended),
+        scheduled_for=maybe_time(record.scheduled_for_ms),
+        held=record.held,
+        on_behalf_of=record.on_behalf_of,
+        stand_ins=tuple(stand_in(one) for one in record.stand_ins),
         expires_at=maybe_time(record.expires_at_ms),
         expires_after_read=maybe_duration(record.expires_after_read_ms),
         expired_at=maybe_time(record.expired_at_ms),

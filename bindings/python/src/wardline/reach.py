@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from ._bridge import native
-from ._times import maybe_native_time, maybe_time
+from ._times import maybe_native_time, maybe_time, time
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,18 @@ class Reachability:
     as_of: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class StandIn:
+    """A message was also given to somebody who stands in for a person who is away."""
+
+    #: The person who is away.
+    on_behalf_of: str = field(repr=False)
+    #: Who stands in for them.
+    delegate: str = field(repr=False)
+    #: Until when, by that person's own word.
+    until: datetime
+
+
 # From the native library and to it.
 
 
@@ -78,3 +90,7 @@ def reachability(record: Any) -> Reachability:
         delegate=record.delegate,
         as_of=maybe_time(record.as_of_ms),
     )
+
+
+def stand_in(record: Any) -> StandIn:
+    return StandIn(record.on_behalf_of, record.delegate, time(record.until_ms))
