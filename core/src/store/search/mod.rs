@@ -150,17 +150,19 @@ impl SearchIndex {
             let transaction =
                 connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             {
-                let known: i64 = transaction.query_row(WATERMARK, [], |row| row.get(0))?;
+                let mut known: i64 = transaction.query_row(WATERMARK, [], |row| row.get(0))?;
                 let mut patients = Patients::default();
                 let mut delete = transaction.prepare_cached(DELETE)?;
                 let mut insert = transaction.prepare_cached(INSERT)?;
                 for document in documents {
-                    // Most are new, and nothing is here of what lies beyond the watermark.
+                    // Most are new: nothing is here of what lies beyond the watermark, but for what came earlier in this
+                    // batch, such as a message whose correction came together with it.
                     if document.sequence <= known && delete.execute([document.sequence])? > 0 {
                         facets::remove(&transaction, document.sequence)?;
                         patients = Patients::default();
                         replaced = true;
                     }
+                    known = known.max(document.sequence);
                     insert.execute(params![
                         document.sequence,
                         document.text,

@@ -172,6 +172,17 @@ fn an_amended_message_is_found_by_its_new_words_only() {
 }
 
 #[test]
+fn a_message_and_its_correction_may_come_in_one_batch() {
+    let home = Home::new();
+    let index = home.open();
+    let batch = [document(1, "6.5"), document(2, "other"), document(1, "5.6")];
+    index.index(&batch, 3).unwrap();
+    assert_eq!(find(&index, "6.5"), Vec::<i64>::new());
+    assert_eq!(find(&index, "5.6"), [1]);
+    assert_eq!(find(&index, "other"), [2]);
+}
+
+#[test]
 fn a_batch_is_indexed_whole_or_not_at_all() {
     let home = Home::new();
     let index = home.open();
