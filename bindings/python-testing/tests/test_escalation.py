@@ -24,6 +24,7 @@ async def _ward(ward: Ward) -> tuple[Device, Device, Device, Device]:
     return lab, doctor, second, third
 
 
+# scenario: escalation
 async def test_the_next_tier_gets_it_though_the_senders_phone_is_dead(ward: Ward) -> None:
     lab, doctor, second, third = await _ward(ward)
     tiers = [

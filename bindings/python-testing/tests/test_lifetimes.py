@@ -11,6 +11,7 @@ from wardline.testing import Ward
 MINUTE = timedelta(minutes=1)
 
 
+# scenario: expiry
 async def test_a_message_is_over_on_time_and_no_clock_brings_it_back(ward: Ward) -> None:
     doctor, nurse = await ward.device("Dr. Gupta"), await ward.device("Nurse Okafor")
     code = await doctor.send(nurse, "door code 4711", lifetime=Lifetime(after_sent=10 * MINUTE))

@@ -8,6 +8,7 @@ from wardline import InRole, RoleSpeaker
 from wardline.testing import Ward
 
 
+# scenario: roles
 async def test_a_message_to_a_role_goes_to_who_holds_it_now_and_not_to_who_left(ward: Ward) -> None:
     nurse, early, late = [await ward.device(who) for who in ("Nurse Okafor", "Dr. Gupta", "Dr. Lee")]
     on_call = await ward.role("Cardiology on call", early, hours=12)

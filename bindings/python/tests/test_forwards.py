@@ -7,6 +7,7 @@ from conftest import Ward
 from wardline import CriticalResult, Order, Patient, PatientIdentifier, Person, Priority, SendError
 
 
+# scenario: forward
 async def test_a_forward_is_its_first_authors_word(ward: Ward) -> None:
     nurse, doctor = await ward.enroll("NS-1"), await ward.enroll("DR-1")
     patient = Patient((PatientIdentifier("urn:mrn", "0042"),), name="Keller")

@@ -15,6 +15,7 @@ from wardline import (
 )
 
 
+# scenario: reachability
 async def test_what_a_person_says_is_known_to_others_and_on_their_other_device(ward: Ward) -> None:
     nurse, doctor = await ward.enroll("NS-1"), await ward.enroll("DR-1")
     tablet = await ward.enroll("DR-1")
@@ -42,6 +43,7 @@ async def test_what_a_person_says_is_known_to_others_and_on_their_other_device(w
     assert (known.do_not_disturb_until, known.away_until, known.delegate) == (None, None, None)
 
 
+# scenario: reachability
 async def test_what_makes_no_sense_is_refused_and_changes_nothing(ward: Ward) -> None:
     doctor = await ward.enroll("DR-1")
     now = datetime.now(timezone.utc)

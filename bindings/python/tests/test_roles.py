@@ -12,6 +12,7 @@ from wardline.authority import RoleAssignment, RoleLine
 ON_CALL = "cardiology-on-call"
 
 
+# scenario: roles
 async def test_a_message_to_a_role_reaches_who_holds_it_and_the_answer_says_so(ward: Ward) -> None:
     nurse, doctor = await ward.enroll("NS-1"), await ward.enroll("DR-1")
     now = datetime.now(timezone.utc)

@@ -125,6 +125,7 @@ async fn expiries(phone: &Phone) -> usize {
     events.iter().filter(over).count()
 }
 
+// scenario: expiry
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_is_over_everywhere_a_time_after_it_was_sent() {
     let pair = Pair::open().await;
@@ -230,6 +231,7 @@ async fn a_phone_that_slept_a_week_shows_nothing_of_it_not_even_for_a_moment() {
     assert_eq!(expiries(&pair.doctor).await, 1);
 }
 
+// scenario: expiry
 #[tokio::test(flavor = "multi_thread")]
 async fn turning_the_phones_clock_revives_nothing() {
     let mut pair = Pair::open().await;

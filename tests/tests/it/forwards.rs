@@ -126,6 +126,7 @@ fn context(number: &str) -> v1::PatientContext {
     }
 }
 
+// scenario: forward
 #[tokio::test(flavor = "multi_thread")]
 async fn a_forward_proves_its_author_to_who_has_never_met_them() {
     let floor = Floor::open().await;
@@ -229,6 +230,7 @@ async fn what_stands_is_forwarded_with_its_fields_and_says_that_it_was_corrected
     assert_eq!(found(&floor.consultant, "canary-00001").await, 0);
 }
 
+// scenario: forward
 #[tokio::test(flavor = "multi_thread")]
 async fn taken_back_it_is_gone_wherever_it_was_handed_on() {
     let mut floor = Floor::open().await;

@@ -81,6 +81,7 @@ async fn tiers(phone: &Phone) -> Vec<Tier> {
     tiers.skip(1).collect()
 }
 
+// scenario: reachability
 #[tokio::test(flavor = "multi_thread")]
 async fn nurse_is_told_who_has_no_device_and_when_one_was_last_seen() {
     let Scene {
@@ -173,6 +174,7 @@ async fn who_is_not_to_be_disturbed_is_interrupted_by_stat_alone_also_without_a_
     );
 }
 
+// scenario: reachability
 #[tokio::test(flavor = "multi_thread")]
 async fn other_device_of_the_person_learns_it_and_the_newest_word_stands() {
     let Scene {

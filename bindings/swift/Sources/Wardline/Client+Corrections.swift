@@ -15,6 +15,17 @@ extension Client {
         try await run { try await inside.amend(message: message, text: text, reason: reason) }
     }
 
+    /// Corrects a structured message, with the fields that are right: all of them, of the type that the message has. `text` is
+    /// for devices that do not know the type; when it is empty, it is made of the fields.
+    @discardableResult
+    public func amend(
+        _ message: String, to fields: Structured, text: String = "", reason: String = ""
+    ) async throws -> String {
+        try await run {
+            try await inside.amendStructured(message: message, fields: fields.native, text: text, reason: reason)
+        }
+    }
+
     /// Every text that a message has had, oldest first; the last one is what it says now. `message` is a reference, or what
     /// sending it returned on this device.
     public func history(of message: String) async throws -> [Message.Version] {

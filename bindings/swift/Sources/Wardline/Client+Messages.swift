@@ -14,31 +14,36 @@ extension Client {
     /// what it tells of happened, a laboratory result, say. `replyTo` is the reference of a message of the same conversation.
     /// `offering` are short texts that a recipient may answer with as they are, by ``reply(to:with:)``: at most 8, each one
     /// line of at most 160 bytes and none twice.
+    ///
+    /// `escalating` says who is given it when nobody has accepted it in time, tier after tier, at most 8. It needs no phone
+    /// for that: the relay holds what they are given, sealed, from when it has the message. A decline brings the next tier at
+    /// once, an acceptance stops all later ones. `lifetime` says for how long it may be read; the policy's limit holds.
     @discardableResult
     public func send(
         _ text: String, to recipient: Recipient, priority: Priority = .routine, about patient: Patient? = nil,
         answerWithin: Duration? = nil, occurredAt: Date? = nil, replyTo: String? = nil, idempotencyKey: String? = nil,
-        offering offers: [String] = []
+        offering offers: [String] = [], escalating tiers: [Escalation.Tier] = [], lifetime: Lifetime? = nil
     ) async throws -> String {
         let draft = WardlineFFI.Draft(
             recipient: recipient.native, text: text, priority: priority.native, patient: patient?.native,
             occurredAtMs: occurredAt?.millis, answerWithinMs: answerWithin?.millis, replyTo: replyTo,
-            idempotencyKey: idempotencyKey, offers: offers)
+            idempotencyKey: idempotencyKey, offers: offers, escalate: tiers.map(\.native), lifetime: lifetime?.native)
         return try await run { try await inside.send(draft: draft) }
     }
 
-    /// Takes a message with typed fields, as ``send(_:to:priority:about:answerWithin:occurredAt:replyTo:idempotencyKey:offering:)``
+    /// Takes a message with typed fields, as ``send(_:to:priority:about:answerWithin:occurredAt:replyTo:idempotencyKey:offering:escalating:lifetime:)``
     /// does one without. `text` is what devices show that do not know its type; when it is empty, it is made of the fields.
     @discardableResult
     public func send(
         _ content: Structured, text: String = "", to recipient: Recipient, priority: Priority = .routine,
         about patient: Patient? = nil, answerWithin: Duration? = nil, occurredAt: Date? = nil, replyTo: String? = nil,
-        idempotencyKey: String? = nil
+        idempotencyKey: String? = nil, escalating tiers: [Escalation.Tier] = [], lifetime: Lifetime? = nil
     ) async throws -> String {
         let draft = WardlineFFI.Draft(
             recipient: recipient.native, text: text, priority: priority.native, patient: patient?.native,
             occurredAtMs: occurredAt?.millis, answerWithinMs: answerWithin?.millis, replyTo: replyTo,
-            idempotencyKey: idempotencyKey, structured: content.native)
+            idempotencyKey: idempotencyKey, structured: content.native, escalate: tiers.map(\.native),
+            lifetime: lifetime?.native)
         return try await run { try await inside.send(draft: draft) }
     }
 

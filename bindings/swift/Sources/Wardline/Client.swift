@@ -8,7 +8,7 @@ package import WardlineFFI
 /// One device of one person: its store, its keys, its line to the relay.
 ///
 /// Open it with ``open(_:)``, or with ``enroll(_:user:label:ticket:passphrase:)`` once for each device. What is sent is
-/// durable when ``send(_:to:priority:about:answerWithin:occurredAt:replyTo:idempotencyKey:offering:)`` returns; the loop (``start()``) or single rounds
+/// durable when ``send(_:to:priority:about:answerWithin:occurredAt:replyTo:idempotencyKey:offering:escalating:lifetime:)`` returns; the loop (``start()``) or single rounds
 /// (``syncOnce()``) carry it.
 ///
 /// Every method may be called from any thread and any actor. Asynchronous ones run on threads of the library; the others

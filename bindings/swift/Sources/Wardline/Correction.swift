@@ -26,6 +26,8 @@ extension Message {
         public let at: Date
         /// What the message said then; empty when the stored body is damaged.
         public let text: String
+        /// What its typed fields said then, if it had any.
+        public let structured: Structured?
         /// Why it was corrected; empty for the first text.
         public let reason: String
         /// Whether it is what the message says now.
@@ -66,6 +68,7 @@ extension Message.Version {
         by = version.by
         at = Date(millis: version.atMs)
         text = version.text
+        structured = version.structured.map(Structured.init)
         reason = version.reason
         stands = version.stands
     }

@@ -34,6 +34,23 @@ public struct Event: Hashable, Sendable {
         case messageReminder(reference: String, conversation: String, tier: Priority, round: Int)
         /// A message of this person's asked for an answer within a time, and nobody has accepted it by then. Comes once.
         case answerOverdue(reference: String, conversation: String)
+        /// A message is over: nobody is shown it any more. One that was over when it came is not announced otherwise.
+        case messageExpired(reference: String, conversation: String)
+        /// Another device of this person has said whether they can be reached.
+        case availabilityChanged
+        /// Nobody has accepted a message in time, and the next tier of its escalation, counted from 0, was given it: on its
+        /// author's device as the relay says; on the devices of the tier they have it, and are told so besides
+        /// ``messageArrived(reference:conversation:tier:)``.
+        case escalated(reference: String, conversation: String, tier: Int)
+        /// The relay says that a message is due for a role whose holder it was not sealed for: this person holds the role, or
+        /// is its custodian. What the message says is not here, unless the person was given it besides.
+        case escalationDue(sender: String, role: String)
+        /// A message of this person's was to be escalated, and all of it or a tier is not armed: the relay took the message and
+        /// holds nothing back, or nobody of the tier has a device that can be sealed for. See ``Client/escalation(of:)``.
+        case escalationNotArmed(reference: String, conversation: String)
+        /// This person's answer (or recall) of this message is on its way, and the relay did not let it stop the escalation:
+        /// others may be given the message all the same. Why, as a stable code, such as `WL-RELAY-HELD-PROOF`.
+        case escalationGoesOn(reference: String, code: String)
         /// A message was read on another device of the same person.
         case readElsewhere(reference: String)
         /// An envelope did not open, with the stable code of the cause; `healing` when its sender was asked for it again.
@@ -75,6 +92,15 @@ extension Event {
                     reference: reference, conversation: conversation, tier: Priority(tier), round: Int(clamping: round))
             case .answerOverdue(let reference, let conversation):
                 .answerOverdue(reference: reference, conversation: conversation)
+            case .messageExpired(let reference, let conversation):
+                .messageExpired(reference: reference, conversation: conversation)
+            case .availabilityChanged: .availabilityChanged
+            case .escalated(let reference, let conversation, let tier):
+                .escalated(reference: reference, conversation: conversation, tier: Int(clamping: tier))
+            case .escalationDue(let sender, let role): .escalationDue(sender: sender, role: role)
+            case .escalationNotArmed(let reference, let conversation):
+                .escalationNotArmed(reference: reference, conversation: conversation)
+            case .escalationGoesOn(let reference, let code): .escalationGoesOn(reference: reference, code: code)
             case .readElsewhere(let reference): .readElsewhere(reference: reference)
             case .envelopeRefused(let code, let healing): .envelopeRefused(code: code, healing: healing)
             case .directoryChanged(let version): .directoryChanged(version: version)

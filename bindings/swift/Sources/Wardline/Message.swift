@@ -50,8 +50,8 @@ public struct Message: Hashable, Sendable {
     public let recalled: Recalled?
     /// When its author has corrected it: the text is what it says now, and ``Client/history(of:)`` has what it said before.
     public let amended: Amended?
-    /// What its typed fields say, when it has any that this version knows, or a vendor's. A corrected message has the text
-    /// alone.
+    /// What its typed fields say, when it has any that this version knows, or a vendor's. A message that was corrected
+    /// has those of the correction that stands, or the text alone.
     public let structured: Structured?
     /// Texts that a recipient may answer with as they are, by their places (``Client/reply(to:with:)``). They are those of the
     /// message as it was first written.
@@ -59,6 +59,17 @@ public struct Message: Hashable, Sendable {
     /// Of a reply with one of the texts that the message it replies to offers: its place among them, from 0. The reply says
     /// exactly that text.
     public let chosen: Int?
+    /// When it hands another message on: that one, and whether its author is proven. The text is then the comment and what the
+    /// other message says.
+    public let forwarded: Forwarded?
+    /// When it is over at the latest; `nil`: it stays, or nobody has opened it yet.
+    public let expiresAt: Date?
+    /// So long after somebody has opened it, it is over; `nil` once that has begun.
+    public let expiresAfterRead: Duration?
+    /// When it was over; its text is not shown any more then.
+    public let expiredAt: Date?
+    /// When it is in a conversation with a role: which, and as what its sender speaks for it.
+    public let role: InRole?
 
     /// Which way a message went.
     public enum Direction: Hashable, Sendable, CaseIterable {
@@ -126,6 +137,11 @@ extension Message {
         structured = message.structured.map(Structured.init)
         offers = message.offers
         chosen = message.chosen.map { Int($0) }
+        forwarded = message.forwarded.map(Forwarded.init)
+        expiresAt = message.expiresAtMs.map(Date.init(millis:))
+        expiresAfterRead = message.expiresAfterReadMs.map { .milliseconds(Int64(clamping: $0)) }
+        expiredAt = message.expiredAtMs.map(Date.init(millis:))
+        role = message.role.map(InRole.init)
     }
 }
 

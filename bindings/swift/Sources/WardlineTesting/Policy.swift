@@ -21,6 +21,12 @@ public struct PolicyRules: Hashable, Sendable {
     /// How often a device gives notice again of a stat message that nobody has accepted; zero: never. Otherwise 10 seconds
     /// to an hour.
     public var statRepeat: Duration
+    /// For how long any message may be read, from when it was written; zero: for as long as its author says. Otherwise a
+    /// minute to ten years. Devices end every message by it that comes to them while it is in force.
+    public var maxLifetime: Duration
+    /// For how long a message may be read whose author says nothing; zero: for as long as it is kept. Otherwise a minute to
+    /// ten years.
+    public var defaultLifetime: Duration
     /// How many identifiers of a patient a stat message must carry; two tell patients apart. At most 8.
     public var statPatientIdentifiers: Int
     /// Codes of the staff roles whose holders may send stat messages; none: everybody may. At most 64. From others they
@@ -60,6 +66,8 @@ extension PolicyRules {
         recallWindow = .seconds(rules.recallWindowSeconds)
         amendWindow = .seconds(rules.amendWindowSeconds)
         statRepeat = .seconds(rules.statRepeatSeconds)
+        maxLifetime = .seconds(rules.maxLifetimeSeconds)
+        defaultLifetime = .seconds(rules.defaultLifetimeSeconds)
         statPatientIdentifiers = Int(rules.statPatientIdentifiers)
         statRoles = rules.statRoles
         lockScreen =
@@ -74,8 +82,9 @@ extension PolicyRules {
             maxTextBytes: UInt32(clamping: maxTextBytes), headRefreshSeconds: seconds(headRefresh),
             offlineLimitSeconds: seconds(offlineLimit), resealWindowSeconds: seconds(resealWindow),
             recallWindowSeconds: seconds(recallWindow), amendWindowSeconds: seconds(amendWindow),
-            statRepeatSeconds: seconds(statRepeat), statPatientIdentifiers: UInt32(clamping: statPatientIdentifiers),
-            statRoles: statRoles,
+            statRepeatSeconds: seconds(statRepeat), maxLifetimeSeconds: seconds(maxLifetime),
+            defaultLifetimeSeconds: seconds(defaultLifetime),
+            statPatientIdentifiers: UInt32(clamping: statPatientIdentifiers), statRoles: statRoles,
             lockScreen: {
                 switch lockScreen {
                 case .tier: .tier

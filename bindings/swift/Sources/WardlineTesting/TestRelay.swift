@@ -36,6 +36,11 @@ public final class TestRelay: Sendable {
         return url
     }
 
+    /// Releases what is held and due by its clock now; by itself it does so within a second of the system's time.
+    public func releaseDue() async throws {
+        try await run { try await inside.releaseDue() }
+    }
+
     /// Deletes what is too old by its clock now.
     public func sweep() async throws {
         try await run { try await inside.sweep() }

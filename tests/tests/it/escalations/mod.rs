@@ -122,6 +122,7 @@ async fn is_open(phone: &Phone, message: MessageRef) -> bool {
 
 // The tiers ----------------------------------------------------------------------------------------------
 
+// scenario: escalation
 #[tokio::test(flavor = "multi_thread")]
 async fn sender_gone_and_relay_restarted_the_next_still_get_it_once_at_their_time() {
     let mut scene = Scene::open().await;
@@ -163,6 +164,7 @@ async fn sender_gone_and_relay_restarted_the_next_still_get_it_once_at_their_tim
     assert!(third.refusals().await.is_empty());
 }
 
+// scenario: escalation
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_accepts_in_time_leaves_everybody_else_in_peace() {
     let scene = Scene::open().await;

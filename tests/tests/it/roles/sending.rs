@@ -5,6 +5,7 @@ use wardline_tests::text;
 
 use super::{CHANGE, Clinic, HOUR, START, after, caller, refused, role, role_id, shown, texts};
 
+// scenario: roles
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_holds_the_role_talks_with_the_caller_and_both_role_and_person_are_shown() {
     let clinic = Clinic::open().await;
@@ -156,6 +157,7 @@ async fn a_holder_closes_the_loop() {
     }
 }
 
+// scenario: roles
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_left_gets_nothing_new_and_speaks_for_it_no_more() {
     let clinic = Clinic::open().await;

@@ -77,6 +77,10 @@ public class Client internal constructor(internal val inside: NativeClient) : Au
      * is made of the fields when it is empty. [offers] are short texts that a recipient may answer with as they are, by
      * [replyWith]: at most 8, each one line of at most 160 bytes and none twice.
      *
+     * [escalate] says who is given it when nobody has accepted it in time, tier after tier, at most 8. It needs no phone for
+     * that: the relay holds what they are given, sealed, from when it has the message. A decline brings the next tier at
+     * once, an acceptance stops all later ones. [lifetime] says for how long it may be read; the policy's limit holds.
+     *
      * @throws SendException when the message was not taken; nothing was kept of it.
      */
     public suspend fun send(
@@ -90,6 +94,8 @@ public class Client internal constructor(internal val inside: NativeClient) : Au
         replyTo: String? = null,
         structured: Structured? = null,
         offers: List<String> = emptyList(),
+        escalate: List<EscalationTier> = emptyList(),
+        lifetime: Lifetime? = null,
     ): String = native {
         inside.send(
             NativeDraft(
@@ -103,6 +109,8 @@ public class Client internal constructor(internal val inside: NativeClient) : Au
                 idempotencyKey = idempotencyKey,
                 structured = structured?.lowered(),
                 offers = offers,
+                escalate = escalate.map { it.lowered() },
+                lifetime = lifetime?.lowered(),
             ),
         )
     }

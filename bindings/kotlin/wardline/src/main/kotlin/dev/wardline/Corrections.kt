@@ -5,6 +5,7 @@
  */
 package dev.wardline
 
+import dev.wardline.internal.lowered
 import dev.wardline.internal.native
 import dev.wardline.internal.version
 import java.time.Instant
@@ -29,6 +30,7 @@ public data class Amended(val by: String, val at: Instant, val reason: String, v
  * @property by who wrote it.
  * @property at when, by the author's clock.
  * @property text what the message said then; empty when the stored body is damaged.
+ * @property structured what its typed fields said then, if it had any.
  * @property reason why it was corrected; empty for the first text.
  * @property stands whether it is what the message says now.
  */
@@ -37,6 +39,7 @@ public data class Version(
     val by: String,
     val at: Instant,
     val text: String,
+    val structured: Structured?,
     val reason: String,
     val stands: Boolean,
 ) {
@@ -58,6 +61,13 @@ public data class Version(
 public suspend fun Client.amend(message: String, text: String, reason: String = ""): String = native {
     inside.amend(message, text, reason)
 }
+
+/**
+ * [amend], of a structured message, with the fields that are right: all of them, of the type that the message has. [text] is
+ * for devices that do not know the type; when it is empty, it is made of the fields.
+ */
+public suspend fun Client.amend(message: String, fields: Structured, reason: String = "", text: String = ""): String =
+    native { inside.amendStructured(message, fields.lowered(), text, reason) }
 
 /**
  * Every text that a message has had, oldest first; the last one is what it says now. [message] is a reference, or what

@@ -130,6 +130,80 @@ public data class AnswerOverdue(
 ) : Event
 
 /**
+ * A message is over: nobody is shown it any more. One that was over when it came is not announced otherwise.
+ *
+ * @property reference the message's reference.
+ * @property conversation its conversation.
+ */
+public data class MessageExpired(
+    override val cursor: Long,
+    override val at: Instant,
+    val reference: String,
+    val conversation: String,
+) : Event
+
+/** Another device of this person has said whether they can be reached. */
+public data class AvailabilityChanged(override val cursor: Long, override val at: Instant) : Event
+
+/**
+ * Nobody has accepted a message in time, and the next tier of its escalation was given it: on its author's device as the relay
+ * says; on the devices of the tier they have it, and are told so besides [MessageArrived].
+ *
+ * @property reference the message's reference.
+ * @property conversation its conversation.
+ * @property tier which tier, from 0.
+ */
+public data class Escalated(
+    override val cursor: Long,
+    override val at: Instant,
+    val reference: String,
+    val conversation: String,
+    val tier: Int,
+) : Event
+
+/**
+ * The relay says that a message is due for a role whose holder it was not sealed for: this person holds the role, or is its
+ * custodian. What the message says is not here, unless the person was given it besides.
+ *
+ * @property sender who wrote it.
+ * @property role the role.
+ */
+public data class EscalationDue(
+    override val cursor: Long,
+    override val at: Instant,
+    val sender: String,
+    val role: String,
+) : Event
+
+/**
+ * A message of this person's was to be escalated, and all of it or a tier is not armed: the relay took the message and holds
+ * nothing back, or nobody of the tier has a device that can be sealed for. See [escalation].
+ *
+ * @property reference the message's reference.
+ * @property conversation its conversation.
+ */
+public data class EscalationNotArmed(
+    override val cursor: Long,
+    override val at: Instant,
+    val reference: String,
+    val conversation: String,
+) : Event
+
+/**
+ * This person's answer (or recall) is on its way, and the relay did not let it stop the escalation: others may be given the
+ * message all the same.
+ *
+ * @property reference the reference of the message that was answered.
+ * @property code why, as a stable code, such as `WL-RELAY-HELD-PROOF`.
+ */
+public data class EscalationGoesOn(
+    override val cursor: Long,
+    override val at: Instant,
+    val reference: String,
+    val code: String,
+) : Event
+
+/**
  * A message was read on another device of the same person.
  *
  * @property reference the message's reference.

@@ -5,6 +5,7 @@
  */
 package dev.wardline
 
+import java.time.Duration
 import java.time.Instant
 
 /** How urgent a message is, and so how loudly it asks for attention. */
@@ -125,12 +126,18 @@ public data class Patient @JvmOverloads constructor(
  *   device.
  * @property recalled when its author has taken it back; its text is gone then.
  * @property amended when its author has corrected it: the text is what it says now, and [history] has what it said before.
- * @property structured what its typed fields say, when it has any that this version knows, or a vendor's. A corrected message
- *   has the text alone.
+ * @property structured what its typed fields say, when it has any that this version knows, or a vendor's. A message that was
+ *   corrected has those of the correction that stands, or the text alone.
  * @property offers texts that a recipient may answer with as they are, by their places ([replyWith]). They are those of the
  *   message as it was first written.
  * @property chosen of a reply with one of the texts that the message it replies to offers: its place among them, from 0.
  *   The reply says exactly that text.
+ * @property expiresAt when it is over at the latest; null: it stays, or nobody has opened it yet.
+ * @property expiresAfterRead so long after somebody has opened it, it is over; null once that has begun.
+ * @property expiredAt when it was over; its text is not shown any more then.
+ * @property role when it is in a conversation with a role: which, and as what its sender speaks for it.
+ * @property forwarded when it hands another message on: that one, and whether its author is proven. [text] is then the comment
+ *   and what the other message says.
  */
 public data class Message(
     val id: String,
@@ -157,6 +164,11 @@ public data class Message(
     val structured: Structured?,
     val offers: List<String>,
     val chosen: Int?,
+    val expiresAt: Instant?,
+    val expiresAfterRead: Duration?,
+    val expiredAt: Instant?,
+    val role: InRole?,
+    val forwarded: Forwarded?,
 ) {
     /** Shows ids and states, nothing of what was written. */
     override fun toString(): String = "Message(id=$id, direction=$direction, priority=$priority)"

@@ -29,6 +29,9 @@ public class TestRelay private constructor(private val inside: NativeRelay) : Au
     /** Deletes what is too old by its clock now; by itself it does so once a minute. */
     public suspend fun sweep(): Unit = native { inside.sweep() }
 
+    /** Releases what is held and due by its clock now; by itself it does so within a second of the system's time. */
+    public suspend fun releaseDue(): Unit = native { inside.releaseDue() }
+
     /**
      * Waits for the next wake-up that it hands to its push gateway, which keeps all of them. A device in a long poll is
      * woken only when it has not acknowledged what came after 3 s.

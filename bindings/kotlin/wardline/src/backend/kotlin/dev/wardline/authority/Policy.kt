@@ -8,7 +8,6 @@ import dev.wardline.internal.number
 import dev.wardline.internal.unfit
 import java.time.Duration
 import dev.wardline.ffi.LockScreen as NativeLockScreen
-import dev.wardline.ffi.PolicyRules as NativeRules
 
 /** What a notification may say where anybody can see it. Never a text. */
 public enum class LockScreen {
@@ -31,6 +30,10 @@ public enum class LockScreen {
  * @property amendWindow for how long after sending a message may be corrected by its author; zero: never; up to 30 days.
  * @property statRepeat how often a device gives notice again of a stat message that nobody has accepted; zero: never.
  *   Otherwise 10 seconds to an hour.
+ * @property maxLifetime for how long any message may be read, from when it was written; zero: for as long as its author says.
+ *   Otherwise a minute to ten years. Devices end every message by it that comes to them while it is in force.
+ * @property defaultLifetime for how long a message may be read whose author says nothing; zero: for as long as it is kept.
+ *   Otherwise a minute to ten years.
  * @property statPatientIdentifiers how many identifiers of a patient a stat message must carry; two tell patients apart. At
  *   most 8.
  * @property statRoles codes of the staff roles whose holders may send stat messages; none: everybody may. At most 64. From
@@ -45,6 +48,8 @@ public data class PolicyRules(
     val recallWindow: Duration,
     val amendWindow: Duration,
     val statRepeat: Duration,
+    val maxLifetime: Duration,
+    val defaultLifetime: Duration,
     val statPatientIdentifiers: Int,
     val statRoles: List<String>,
     val lockScreen: LockScreen,
@@ -61,6 +66,8 @@ public suspend fun Authority.policy(): PolicyRules = native {
         recallWindow = time(rules.recallWindowSeconds),
         amendWindow = time(rules.amendWindowSeconds),
         statRepeat = time(rules.statRepeatSeconds),
+        maxLifetime = time(rules.maxLifetimeSeconds),
+        defaultLifetime = time(rules.defaultLifetimeSeconds),
         statPatientIdentifiers = rules.statPatientIdentifiers.toInt(),
         statRoles = rules.statRoles,
         lockScreen = when (rules.lockScreen) {
@@ -72,8 +79,9 @@ public suspend fun Authority.policy(): PolicyRules = native {
 
 /** Puts other rules in force with the next head; answers the version of the policy that has them. */
 public suspend fun Authority.setPolicy(rules: PolicyRules): Long = native {
+    // What this version does not know stays as it is.
     inside.setPolicy(
-        NativeRules(
+        inside.policy().copy(
             maxTextBytes = small("maxTextBytes", rules.maxTextBytes),
             headRefreshSeconds = seconds("headRefresh", rules.headRefresh),
             offlineLimitSeconds = seconds("offlineLimit", rules.offlineLimit),
@@ -81,6 +89,8 @@ public suspend fun Authority.setPolicy(rules: PolicyRules): Long = native {
             recallWindowSeconds = seconds("recallWindow", rules.recallWindow),
             amendWindowSeconds = seconds("amendWindow", rules.amendWindow),
             statRepeatSeconds = seconds("statRepeat", rules.statRepeat),
+            maxLifetimeSeconds = seconds("maxLifetime", rules.maxLifetime),
+            defaultLifetimeSeconds = seconds("defaultLifetime", rules.defaultLifetime),
             statPatientIdentifiers = number("statPatientIdentifiers", rules.statPatientIdentifiers),
             statRoles = rules.statRoles,
             lockScreen = when (rules.lockScreen) {

@@ -6,14 +6,18 @@
 package dev.wardline.future
 
 import dev.wardline.Answer
+import dev.wardline.Availability
 import dev.wardline.Caution
 import dev.wardline.Choice
 import dev.wardline.Client
 import dev.wardline.Config
 import dev.wardline.ConversationListSnapshot
 import dev.wardline.ConversationPage
+import dev.wardline.EscalationStatus
+import dev.wardline.EscalationTier
 import dev.wardline.Event
 import dev.wardline.Filter
+import dev.wardline.Lifetime
 import dev.wardline.LoopGrouping
 import dev.wardline.LoopTimes
 import dev.wardline.Message
@@ -26,23 +30,33 @@ import dev.wardline.PendingRequest
 import dev.wardline.PersonDelivery
 import dev.wardline.PersonDevice
 import dev.wardline.Priority
+import dev.wardline.Reachability
 import dev.wardline.Recipient
 import dev.wardline.RelayResponse
+import dev.wardline.RoleStatus
 import dev.wardline.Round
 import dev.wardline.Structured
 import dev.wardline.TimelineSnapshot
 import dev.wardline.Verdict
 import dev.wardline.Version
 import dev.wardline.amend
+import dev.wardline.availability
 import dev.wardline.check
 import dev.wardline.choices
 import dev.wardline.devicesWithout
+import dev.wardline.escalation
 import dev.wardline.exportProof
 import dev.wardline.find
+import dev.wardline.forward
 import dev.wardline.history
+import dev.wardline.lifetime
 import dev.wardline.loopTimes
 import dev.wardline.observeOpenItems
+import dev.wardline.reachability
 import dev.wardline.replyWith
+import dev.wardline.role
+import dev.wardline.setAvailability
+import dev.wardline.setLifetime
 import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
@@ -90,9 +104,12 @@ public class FutureClient(public val client: Client) : AutoCloseable {
         occurredAt: Instant? = null,
         replyTo: String? = null,
         offers: List<String> = emptyList(),
+        escalate: List<EscalationTier> = emptyList(),
+        lifetime: Lifetime? = null,
     ): CompletableFuture<String> = later {
         client.send(
-            recipient, text, priority, patient, idempotencyKey, answerWithin, occurredAt, replyTo, offers = offers,
+            recipient, text, priority, patient, idempotencyKey, answerWithin, occurredAt, replyTo, null, offers, escalate,
+            lifetime,
         )
     }
 
@@ -108,8 +125,13 @@ public class FutureClient(public val client: Client) : AutoCloseable {
         answerWithin: Duration? = null,
         occurredAt: Instant? = null,
         replyTo: String? = null,
+        escalate: List<EscalationTier> = emptyList(),
+        lifetime: Lifetime? = null,
     ): CompletableFuture<String> = later {
-        client.send(recipient, text, priority, patient, idempotencyKey, answerWithin, occurredAt, replyTo, structured)
+        client.send(
+            recipient, text, priority, patient, idempotencyKey, answerWithin, occurredAt, replyTo, structured,
+            escalate = escalate, lifetime = lifetime,
+        )
     }
 
     /** See [dev.wardline.devicesWithout]. */
@@ -160,10 +182,55 @@ public class FutureClient(public val client: Client) : AutoCloseable {
     /** See [dev.wardline.choices]. */
     public fun choices(message: String): CompletableFuture<List<Choice>> = later { client.choices(message) }
 
+    /** See [dev.wardline.escalation]. */
+    public fun escalation(message: String): CompletableFuture<EscalationStatus?> = later { client.escalation(message) }
+
+    /** See [dev.wardline.setLifetime]. */
+    public fun setLifetime(recipient: Recipient, lifetime: Lifetime): CompletableFuture<Void?> =
+        done { client.setLifetime(recipient, lifetime) }
+
+    /** See [dev.wardline.lifetime]. */
+    public fun lifetime(conversation: String): CompletableFuture<Lifetime> = later { client.lifetime(conversation) }
+
+    /** See [dev.wardline.role]. */
+    public fun role(role: String): CompletableFuture<RoleStatus> = later { client.role(role) }
+
+    /** See [dev.wardline.setAvailability]. */
+    public fun setAvailability(availability: Availability): CompletableFuture<Void?> =
+        done { client.setAvailability(availability) }
+
+    /** See [dev.wardline.availability]. */
+    public fun availability(): CompletableFuture<Availability> = later { client.availability() }
+
+    /** See [dev.wardline.reachability]. */
+    public fun reachability(people: List<String>): CompletableFuture<List<Reachability>> =
+        later { client.reachability(people) }
+
     /** See [dev.wardline.amend]. */
     @JvmOverloads
     public fun amend(message: String, text: String, reason: String = ""): CompletableFuture<String> =
         later { client.amend(message, text, reason) }
+
+    /** See [dev.wardline.amend], with typed fields. */
+    @JvmOverloads
+    public fun amend(
+        message: String,
+        fields: Structured,
+        reason: String = "",
+        text: String = "",
+    ): CompletableFuture<String> = later { client.amend(message, fields, reason, text) }
+
+    /** See [dev.wardline.forward]. */
+    @JvmOverloads
+    public fun forward(
+        reference: String,
+        recipient: Recipient,
+        comment: String = "",
+        priority: Priority = Priority.ROUTINE,
+        answerWithin: Duration? = null,
+        idempotencyKey: String? = null,
+    ): CompletableFuture<String> =
+        later { client.forward(reference, recipient, comment, priority, answerWithin, idempotencyKey) }
 
     /** See [dev.wardline.history]. */
     public fun history(message: String): CompletableFuture<List<Version>> = later { client.history(message) }

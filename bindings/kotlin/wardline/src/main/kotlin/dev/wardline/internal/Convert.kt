@@ -6,6 +6,7 @@ package dev.wardline.internal
 import dev.wardline.Answer
 import dev.wardline.AnswerOverdue
 import dev.wardline.Asked
+import dev.wardline.AvailabilityChanged
 import dev.wardline.Caller
 import dev.wardline.Collected
 import dev.wardline.Config
@@ -21,6 +22,10 @@ import dev.wardline.Direction
 import dev.wardline.DirectoryChanged
 import dev.wardline.DirectoryRefused
 import dev.wardline.EnvelopeRefused
+import dev.wardline.Escalated
+import dev.wardline.EscalationDue
+import dev.wardline.EscalationGoesOn
+import dev.wardline.EscalationNotArmed
 import dev.wardline.Event
 import dev.wardline.FailureCause
 import dev.wardline.HttpHeader
@@ -28,6 +33,7 @@ import dev.wardline.Message
 import dev.wardline.MessageAmended
 import dev.wardline.MessageAnswered
 import dev.wardline.MessageArrived
+import dev.wardline.MessageExpired
 import dev.wardline.MessageRecalled
 import dev.wardline.MessageReminder
 import dev.wardline.MessageSent
@@ -163,6 +169,11 @@ internal fun message(native: NativeMessage): Message = Message(
     structured = native.structured?.let(::structured),
     offers = native.offers,
     chosen = native.chosen?.toInt(),
+    forwarded = native.forwarded?.let(::forwarded),
+    expiresAt = native.expiresAtMs?.let(::time),
+    expiresAfterRead = duration(native.expiresAfterReadMs),
+    expiredAt = native.expiredAtMs?.let(::time),
+    role = native.role?.let(::inRole),
 )
 
 internal fun messages(native: List<NativeMessage>): List<Message> = native.map(::message)
@@ -256,6 +267,12 @@ internal fun event(native: NativeDelivered): Event {
         is NativeEvent.MessageReminder ->
             MessageReminder(cursor, at, it.reference, it.conversation, priority(it.tier), it.round.toLong())
         is NativeEvent.AnswerOverdue -> AnswerOverdue(cursor, at, it.reference, it.conversation)
+        is NativeEvent.MessageExpired -> MessageExpired(cursor, at, it.reference, it.conversation)
+        is NativeEvent.AvailabilityChanged -> AvailabilityChanged(cursor, at)
+        is NativeEvent.Escalated -> Escalated(cursor, at, it.reference, it.conversation, it.tier.toInt())
+        is NativeEvent.EscalationDue -> EscalationDue(cursor, at, it.sender, it.role)
+        is NativeEvent.EscalationNotArmed -> EscalationNotArmed(cursor, at, it.reference, it.conversation)
+        is NativeEvent.EscalationGoesOn -> EscalationGoesOn(cursor, at, it.reference, it.code)
         is NativeEvent.ReadElsewhere -> ReadElsewhere(cursor, at, it.reference)
         is NativeEvent.EnvelopeRefused -> EnvelopeRefused(cursor, at, it.code, it.healing)
         is NativeEvent.DirectoryChanged -> DirectoryChanged(cursor, at, it.version.toLong())

@@ -8,6 +8,7 @@ import dev.wardline.Amended
 import dev.wardline.Caution
 import dev.wardline.CriticalResult
 import dev.wardline.Filter
+import dev.wardline.Forwarded
 import dev.wardline.Interrupts
 import dev.wardline.LoopGrouping
 import dev.wardline.LoopTimes
@@ -28,6 +29,7 @@ import dev.wardline.Version
 import dev.wardline.ffi.Amended as NativeAmended
 import dev.wardline.ffi.Caution as NativeCaution
 import dev.wardline.ffi.Filter as NativeFilter
+import dev.wardline.ffi.Forwarded as NativeForwarded
 import dev.wardline.ffi.LoopGrouping as NativeGrouping
 import dev.wardline.ffi.LoopTimes as NativeTimes
 import dev.wardline.ffi.OpenItemsChange as NativeChange
@@ -40,8 +42,27 @@ import dev.wardline.ffi.Version as NativeVersion
 internal fun amended(native: NativeAmended): Amended =
     Amended(native.`by`, time(native.atMs), native.reason, native.versions.toLong())
 
-internal fun version(native: NativeVersion): Version =
-    Version(native.reference, native.`by`, time(native.atMs), native.text, native.reason, native.stands)
+internal fun version(native: NativeVersion): Version = Version(
+    reference = native.reference,
+    `by` = native.`by`,
+    at = time(native.atMs),
+    text = native.text,
+    structured = native.structured?.let(::structured),
+    reason = native.reason,
+    stands = native.stands,
+)
+
+internal fun forwarded(native: NativeForwarded): Forwarded = Forwarded(
+    isProven = native.proven,
+    author = native.author,
+    authorDevice = native.authorDevice,
+    writtenAt = native.writtenAtMs?.let(::time),
+    correctedAt = native.correctedAtMs?.let(::time),
+    text = native.text,
+    structured = native.structured?.let(::structured),
+    patient = native.patient?.let(::patient),
+    comment = native.comment,
+)
 
 internal fun Structured.lowered(): NativeStructured = when (this) {
     is Sbar -> NativeStructured.Sbar(situation, background, assessment, recommendation)
