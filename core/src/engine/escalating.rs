@@ -8,6 +8,8 @@
 //!
 //! Not its concern: sealing what is held ([`super::holding`]), and the answers that stop it ([`super::stopping`]).
 
+use std::time::Duration;
+
 use rusqlite::params;
 use wardline_org::{DeviceId, EnvelopeId, Hash, RoleId, Timestamp, UserId};
 use wardline_proto::{
@@ -172,7 +174,7 @@ pub(super) fn note_early(step: &Step<'_>, content: &v1::Content, tier: u32) -> R
     let written = Timestamp::from_millis(content.created_at_ms);
     let place = usize::try_from(tier).unwrap_or(usize::MAX);
     let due = escalation::due(plan, written).get(place).copied();
-    if due.is_some_and(|due| step.now() < due) {
+    if due.is_some_and(|due| step.now() + CLOCKS_DIFFER < due) {
         step.audit(Action::EscalationDoubtful, &content.message_id)?;
     }
     Ok(())
@@ -373,7 +375,7 @@ pub(super) fn concerned(
     let mut people = Vec::new();
     let mut complete = true;
     for tier in given_tiers(step, &kept, now)? {
-        match holding::people_of(step, &tier, now, now + std::time::Duration::from_millis(1))? {
+        match holding::people_of(step, &tier, now, now + Duration::from_millis(1))? {
             Some(of_tier) => people.extend(of_tier),
             None => complete = false,
         }
@@ -403,3 +405,6 @@ pub(super) fn given_tiers(
     let most = by_time.max(usize::try_from(given).unwrap_or(usize::MAX));
     Ok(kept.plan.tiers.iter().take(most).cloned().collect())
 }
+
+/// So much two clocks may differ without anybody lying.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(60);
