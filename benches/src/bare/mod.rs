@@ -1,12 +1,14 @@
 //! The bare work: what a message costs before any of Wardline's own code runs.
 
 mod contact;
+mod hold;
 mod receive;
 mod relay;
 mod send;
 mod store;
 
 pub use contact::Contact;
+pub use hold::Held;
 pub use receive::Receiver;
 pub use relay::Relay;
 pub use send::Sender;

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use vodozemac::olm::{Account, Session};
 
 use super::{
-    CONTENT_FRAME, SEALED, live_session,
+    CONTENT_FRAME, Held, SEALED, live_session,
     store::{Store, random},
 };
 
@@ -19,6 +19,8 @@ pub struct Sender {
     signing: SigningKey,
     peers: Vec<Peer>,
     text: String,
+    /// Posted with the next message.
+    held: Vec<u8>,
 }
 
 struct Peer {
@@ -39,7 +41,15 @@ impl Sender {
             signing: SigningKey::from_bytes(&random()),
             peers: peers.collect(),
             text: text.to_owned(),
+            held: Vec::new(),
         }
+    }
+
+    /// Seals one message for every device, and for others whom it is held for, and commits it.
+    pub fn hold_and_commit(&mut self, held: &Held) {
+        let length = CONTENT_FRAME + self.text.len();
+        self.held = held.seal(length);
+        self.seal_and_commit(1);
     }
 
     /// Seals `messages` for every device and commits them together.
@@ -95,6 +105,7 @@ impl Sender {
         let content_key = self.store.seal_body(&message, &key);
 
         let mut submission = content;
+        submission.append(&mut self.held);
         let mut plaintext = [0; SEALED];
         plaintext[..32].copy_from_slice(&key);
         for peer in &mut self.peers {
