@@ -93,9 +93,18 @@ pub(crate) async fn run(core: Weak<Core>, closing: CancellationToken) {
     }
 }
 
-/// Releases everything that is due now, and finds out when to look again.
+/// Releases everything that is due now, and finds out when to look again. When the storage fails that is at once:
+/// whoever looked in vain must not have made the timer forget what is due.
 pub(crate) async fn release_due(core: &Core) -> Result<(), StorageError> {
     core.timer.forget();
+    let looked = release_all(core).await;
+    if looked.is_err() {
+        core.timer.add(core.clock.now());
+    }
+    looked
+}
+
+async fn release_all(core: &Core) -> Result<(), StorageError> {
     for org in core.organizations.values() {
         while release_some(core, org).await? {}
         if let Some(next) = core.storage.next_due(org.key).await? {

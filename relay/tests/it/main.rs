@@ -26,5 +26,6 @@ mod reach;
 mod restart;
 mod rotation;
 mod secrecy;
+mod upgrade;
 mod wipes;
 mod world;

@@ -2,6 +2,7 @@
 
 mod answer;
 mod deposit;
+mod faults;
 mod release;
 
 use std::time::Duration;
