@@ -488,6 +488,30 @@ async fn a_forged_original_is_nobodys() {
     assert_eq!(floor.consultant.client.check_audit().await.unwrap(), None);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forward_is_read_for_no_longer_than_its_source() {
+    let floor = Floor::open().await;
+    let hour = Duration::from_secs(3600);
+    let draft = Draft::new(to(&floor.doctor), text(1)).expire_after_sent(hour);
+    let message = floor.nurse_says(draft).await;
+    floor.clock.advance(hour / 2);
+    let draft = Draft::new(to(&floor.consultant), "").expire_after_sent(hour * 2);
+    let forward = floor.doctor.client.forward(message, draft).await.unwrap();
+    let forward = floor.doctor.reference(forward);
+    floor.settle().await;
+    let shown_now = shown(&floor.consultant, forward).await;
+    assert_eq!(shown_now.expires_at, Some(START + hour));
+    floor.clock.advance(hour / 2);
+    for phone in [&floor.doctor, &floor.consultant] {
+        let over = shown(phone, forward).await;
+        assert!(over.expired.is_some());
+        assert_eq!((over.text.as_str(), over.forwarded), ("", None));
+    }
+    let draft = Draft::new(to(&floor.consultant), "");
+    let late = floor.doctor.client.forward(message, draft).await;
+    assert_eq!(code(late), "WL-SEND-NOT-FORWARDABLE");
+}
+
 /// Whoever has a revoked device could date what it signs back.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_revoked_device_signed_is_proven_no_more() {
