@@ -2,11 +2,12 @@
 //!
 //! Not its concern: what a message does with it, which is the engine's.
 
-use wardline_org::{EntryKey, UserId, availability::Availability};
+use wardline_org::{EntryKey, RoleId, UserId, availability::Availability};
 use wardline_proto::v1;
 
 use super::{Client, line};
 use crate::{
+    conversation::role::RoleStatus,
     directory::{Lookup, Reachability},
     engine::{points::Commit, reaching},
     error::Error,
@@ -101,6 +102,31 @@ impl Client {
             Ok(known.collect::<Result<_, _>>()?)
         })
         .await
+    }
+
+    /// Who holds a role now ([`Client::role`]), and whether each of them can be reached, in the order of
+    /// [`RoleStatus::holders`](crate::RoleStatus::holders). Nobody holding it is an answer: both are empty then.
+    ///
+    /// # Errors
+    /// Those of [`Client::role`] and of [`Client::reachability`].
+    ///
+    /// ```
+    /// # async fn example(client: wardline::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let role: wardline_org::RoleId = "cardiology-on-call".parse()?;
+    /// let (status, reachable) = client.role_reachability(role).await?;
+    /// for (holder, known) in status.holders.iter().zip(&reachable) {
+    ///     println!("{}: last seen {:?}", holder.display_name, known.last_seen);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub async fn role_reachability(
+        &self,
+        role: RoleId,
+    ) -> Result<(RoleStatus, Vec<Reachability>), Error> {
+        let status = self.role(role).await?;
+        let holders = status.holders.iter().map(|holder| holder.user.clone());
+        let known = self.reachability(&holders.collect::<Vec<_>>()).await?;
+        Ok((status, known))
     }
 
     /// Asks for the entries that are missing, then the relay.

@@ -1,7 +1,12 @@
 //! Who gets what is written to a role, and what is said before it is written.
 
-use wardline::{DeliveryState, Draft, FailureCause, Priority, RoleSpeaker, SendError, Verdict};
-use wardline_tests::text;
+use std::time::Duration;
+
+use wardline::{
+    Availability, DeliveryState, Draft, FailureCause, Priority, RoleSpeaker, SendError, Verdict,
+};
+use wardline_org::Clock as _;
+use wardline_tests::{settle, text};
 
 use super::{CHANGE, Clinic, HOUR, START, after, caller, refused, role, role_id, shown, texts};
 
@@ -222,4 +227,35 @@ async fn it_survives_a_cold_reopen() {
         (shown(&nurse, &nurse).await, shown(&day, &nurse).await),
         before
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nurse_is_told_whether_whoever_holds_the_role_can_be_reached() {
+    let mut clinic = Clinic::open().await;
+    let until = clinic.clock.now() + Duration::from_secs(1800);
+    let quiet = Availability {
+        do_not_disturb_until: Some(until),
+        away: None,
+    };
+    clinic.day.client.set_availability(quiet).await.unwrap();
+    settle(&[&clinic.day], 1).await;
+    let (status, known) = clinic
+        .nurse
+        .client
+        .role_reachability(role_id())
+        .await
+        .unwrap();
+    assert_eq!((status.holders.len(), known.len()), (1, 1));
+    assert_eq!(known[0].user, status.holders[0].user);
+    assert_eq!(known[0].do_not_disturb_until, Some(until));
+    assert!(known[0].last_seen.is_some() && known[0].has_device == Some(true));
+    // Nobody holds it, and that is the answer.
+    clinic.plan(&[], Some("DESK")).await;
+    let (status, known) = clinic
+        .nurse
+        .client
+        .role_reachability(role_id())
+        .await
+        .unwrap();
+    assert!(status.holders.is_empty() && known.is_empty());
 }
