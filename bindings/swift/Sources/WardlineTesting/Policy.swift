@@ -53,7 +53,9 @@ extension Authority {
     /// Puts other rules in force with the next head; answers the version of the policy that has them.
     @discardableResult
     public func setPolicy(_ rules: PolicyRules) async throws -> UInt64 {
-        try await run { try await inside.setPolicy(rules: rules.native) }
+        // What this version does not know stays as it is.
+        let current = try await run { try await inside.policy() }
+        return try await run { try await inside.setPolicy(rules: rules.native(over: current)) }
     }
 }
 
@@ -77,14 +79,14 @@ extension PolicyRules {
             }
     }
 
-    var native: WardlineFFI.PolicyRules {
+    func native(over current: WardlineFFI.PolicyRules) -> WardlineFFI.PolicyRules {
         WardlineFFI.PolicyRules(
             maxTextBytes: UInt32(clamping: maxTextBytes), headRefreshSeconds: seconds(headRefresh),
             offlineLimitSeconds: seconds(offlineLimit), resealWindowSeconds: seconds(resealWindow),
             recallWindowSeconds: seconds(recallWindow), amendWindowSeconds: seconds(amendWindow),
             statRepeatSeconds: seconds(statRepeat), maxLifetimeSeconds: seconds(maxLifetime),
-            defaultLifetimeSeconds: seconds(defaultLifetime),
-            statPatientIdentifiers: UInt32(clamping: statPatientIdentifiers), statRoles: statRoles,
+            defaultLifetimeSeconds: seconds(defaultLifetime), forwarding: current.forwarding,
+            legalHold: current.legalHold, statPatientIdentifiers: UInt32(clamping: statPatientIdentifiers), statRoles: statRoles,
             lockScreen: {
                 switch lockScreen {
                 case .tier: .tier
