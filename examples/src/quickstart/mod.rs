@@ -6,16 +6,14 @@
 //! | `plan.rs` | who gets what, and what happens to which device |
 //! | `device.rs` | a device and the app on it: start here to see how an app uses the SDK |
 //! | `board.rs` | the stopwatch |
-//! | `check.rs`, `scan.rs` | whether it is true: timelines, receipts, and every byte on disk |
-//! | `report.rs`, `progress.rs` | what is told |
+//! | `check.rs` | whether it is true: timelines and receipts; `../scan.rs`: and every byte on disk |
+//! | `report.rs` | what is told |
 
 mod board;
 mod check;
 mod device;
 mod plan;
-mod progress;
 mod report;
-mod scan;
 mod site;
 
 use std::{
@@ -31,16 +29,19 @@ use tokio::{
 use wardline::{Client, Draft, Event, EventCursor, MessageId, Priority, Recipient};
 use wardline_org::{Clock, SystemClock};
 
+pub use self::report::Report;
 use self::{
     board::Board,
     device::{Device, Habit},
     plan::{Plan, Planned},
     report::Percentiles,
-    scan::Secrets,
     site::{Site, passphrase},
 };
-pub use self::{progress::Progress, report::Report, scan::Scan};
-use crate::hospital::CriticalResults;
+use crate::{
+    hospital::CriticalResults,
+    scan::{self, Secrets},
+};
+pub use crate::{progress::Progress, scan::Scan};
 
 /// What to run on, and whether to tell of it.
 #[derive(Debug, Clone)]

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 use comfy_table::{CellAlignment, Table, presets::UTF8_FULL_CONDENSED};
 use serde_json::{Value, json};
 
-use super::scan::Scan;
+use crate::scan::Scan;
 
 /// What the run found.
 #[derive(Debug, Clone, Default)]

@@ -14,7 +14,7 @@ use anyhow::{Context, Result, ensure};
 
 /// What must not be on any disk.
 #[derive(Default)]
-pub(super) struct Secrets {
+pub(crate) struct Secrets {
     needles: BTreeSet<String>,
     /// What is too short to be told from chance, or may be known to the relay.
     left_out: BTreeSet<String>,
@@ -41,7 +41,7 @@ pub struct Scan {
 
 impl Secrets {
     /// No secrets yet; these texts are public, and finding them means nothing.
-    pub(super) fn new(public: Vec<String>) -> Self {
+    pub(crate) fn new(public: Vec<String>) -> Self {
         Self {
             public: public.into_iter().collect(),
             ..Self::default()
@@ -49,7 +49,7 @@ impl Secrets {
     }
 
     /// A name or an identifier.
-    pub(super) fn add(&mut self, secret: &str) {
+    pub(crate) fn add(&mut self, secret: &str) {
         if secret.len() < SHORTEST || self.public.contains(secret) {
             self.left_out.insert(secret.to_owned());
         } else {
@@ -58,7 +58,7 @@ impl Secrets {
     }
 
     /// A text: whole, and in pieces, so that it is found where a page of a database ends in it.
-    pub(super) fn add_text(&mut self, text: &str) {
+    pub(crate) fn add_text(&mut self, text: &str) {
         self.needles.insert(text.to_owned());
         let letters: Vec<char> = text.chars().collect();
         for piece in letters.chunks(PIECE).filter(|piece| piece.len() == PIECE) {
@@ -67,7 +67,7 @@ impl Secrets {
     }
 
     /// Reads every file below a folder. Blocks on the disk.
-    pub(super) fn scan(&self, folder: &Path) -> Result<Scan> {
+    pub(crate) fn scan(&self, folder: &Path) -> Result<Scan> {
         let machine = AhoCorasick::builder()
             .match_kind(MatchKind::Standard)
             .build(&self.needles)?;
@@ -99,7 +99,7 @@ impl Secrets {
 }
 
 /// How much a folder holds, in bytes.
-pub(super) fn size_of(folder: &Path) -> Result<u64> {
+pub(crate) fn size_of(folder: &Path) -> Result<u64> {
     let mut size = 0;
     each_path(folder, &mut |path| {
         size += fs::metadata(path)?.len();

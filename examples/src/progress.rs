@@ -16,7 +16,7 @@ pub enum Progress {
 
 impl Progress {
     /// Begins a step of so many parts.
-    pub(super) fn step(self, what: &'static str, parts: usize) -> Step {
+    pub(crate) fn step(self, what: &'static str, parts: usize) -> Step {
         let bar = match self {
             // It hides itself where standard error is no terminal.
             Self::Shown => ProgressBar::new(parts as u64),
@@ -35,23 +35,23 @@ impl Progress {
 }
 
 /// A step under way.
-pub(super) struct Step {
+pub(crate) struct Step {
     progress: Progress,
     bar: ProgressBar,
     begun: Duration,
 }
 
 impl Step {
-    pub(super) fn at(&self, part: usize) {
+    pub(crate) fn at(&self, part: usize) {
         self.bar.set_position(part as u64);
     }
 
-    pub(super) fn one_more(&self) {
+    pub(crate) fn one_more(&self) {
         self.bar.inc(1);
     }
 
     /// Ends the step with what was done.
-    pub(super) fn done(self, what: &str) {
+    pub(crate) fn done(self, what: &str) {
         self.bar.finish_and_clear();
         if self.progress == Progress::Shown {
             eprintln!(
