@@ -29,7 +29,7 @@ impl Client {
     ///
     /// ```
     /// # use std::time::Duration;
-    /// # async fn example(client: wardline::Client, now: wardline::Timestamp) -> Result<(), wardline::Error> {
+    /// # async fn example(client: wardline::Client, now: wardline_org::Timestamp) -> Result<(), wardline::Error> {
     /// use wardline::Availability;
     ///
     /// client
