@@ -226,7 +226,7 @@ const INFO: &[u8] = b"wardline/v1/hold";
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
     use wardline_org::Timestamp;
 
