@@ -50,7 +50,7 @@ async fn run(work: Box<dyn FnOnce() + Send>) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic)]
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
     use std::{
         future::Future,

@@ -124,7 +124,7 @@ fn link(previous: &[u8], at: i64, action: i64, subject: &[u8]) -> Hash {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
     use super::*;
     use crate::store::tests_support;

@@ -227,7 +227,7 @@ const UNREAD: &str = "SELECT coalesce(sum(unread), 0) FROM conversation WHERE un
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
     use super::*;
     use crate::store::tests_support;

@@ -188,7 +188,7 @@ const MOST_PER_BATCH: i64 = 500;
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
     use wardline_org::Hash;
 

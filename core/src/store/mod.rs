@@ -388,7 +388,7 @@ pub(crate) mod tests_support {
             wiped: wipe::Watch::over(folder),
             cache: CACHE,
         };
-        #[allow(clippy::unwrap_used)]
+        #[allow(clippy::unwrap_used, reason = "a test may fail")]
         file.open_writer().unwrap()
     }
 }

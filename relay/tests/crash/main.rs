@@ -10,14 +10,15 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    missing_docs
+    missing_docs,
+    reason = "a test may fail"
 )]
 
 #[path = "../it/hospital.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "the other test binary uses the rest of it")]
 mod hospital;
 #[path = "../it/world.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "the other test binary uses the rest of it")]
 mod world;
 
 use std::{

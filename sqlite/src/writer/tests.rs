@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

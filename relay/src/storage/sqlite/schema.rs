@@ -37,7 +37,7 @@ const STEPS: &[M<'static>] = &[
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
     use super::*;
 
