@@ -8,3 +8,4 @@ pub mod on_call;
 mod progress;
 pub mod quickstart;
 mod scan;
+mod work;

@@ -30,7 +30,6 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use tokio::sync::Semaphore;
 
 pub use self::report::Report;
 use self::results::Findings;
@@ -42,8 +41,11 @@ use self::{
     script::Script,
     site::Site,
 };
-use crate::scan::{self, Secrets};
 pub use crate::{progress::Progress, scan::Scan};
+use crate::{
+    scan::{self, Secrets},
+    work::{blocking, together},
+};
 
 /// What to run on, and whether to tell of it.
 #[derive(Debug, Clone)]
@@ -216,36 +218,3 @@ fn with(devices: &mut [Device], habit: Habit) -> impl Iterator<Item = &mut Devic
 fn name_of(number: usize) -> String {
     format!("device-{}", number + 1)
 }
-
-/// Runs work at the same time, so much at once as a small machine can take; answers in order.
-async fn together<T: Send + 'static>(
-    work: impl IntoIterator<Item = impl Future<Output = Result<T>> + Send + 'static>,
-    mut one_done: impl FnMut(),
-) -> Result<Vec<T>> {
-    let places = Arc::new(Semaphore::new(AT_ONCE));
-    let tasks: Vec<_> = work
-        .into_iter()
-        .map(|work| {
-            let places = Arc::clone(&places);
-            tokio::spawn(async move {
-                let _place = places.acquire().await?;
-                work.await
-            })
-        })
-        .collect();
-    let mut done = Vec::with_capacity(tasks.len());
-    for task in tasks {
-        done.push(task.await??);
-        one_done();
-    }
-    Ok(done)
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    tokio::task::spawn_blocking(work).await?
-}
-
-/// Work at once.
-const AT_ONCE: usize = 8;

@@ -22,10 +22,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use tokio::{
-    sync::{Semaphore, watch},
-    task::JoinHandle,
-};
+use tokio::{sync::watch, task::JoinHandle};
 use wardline::{Client, Draft, Event, EventCursor, MessageId, Priority, Recipient};
 use wardline_org::{Clock, SystemClock};
 
@@ -40,6 +37,7 @@ use self::{
 use crate::{
     hospital::CriticalResults,
     scan::{self, Secrets},
+    work::{blocking, together},
 };
 pub use crate::{progress::Progress, scan::Scan};
 
@@ -358,38 +356,6 @@ fn name_of(number: usize) -> String {
     format!("device-{}", number + 1)
 }
 
-/// Runs work at the same time, so much at once as a small machine can take; answers in order.
-async fn together<T: Send + 'static>(
-    work: impl IntoIterator<Item = impl Future<Output = Result<T>> + Send + 'static>,
-    mut one_done: impl FnMut(),
-) -> Result<Vec<T>> {
-    let places = Arc::new(Semaphore::new(AT_ONCE));
-    let tasks: Vec<_> = work
-        .into_iter()
-        .map(|work| {
-            let places = Arc::clone(&places);
-            tokio::spawn(async move {
-                let _place = places.acquire().await?;
-                work.await
-            })
-        })
-        .collect();
-    let mut done = Vec::with_capacity(tasks.len());
-    for task in tasks {
-        done.push(task.await??);
-        one_done();
-    }
-    Ok(done)
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    tokio::task::spawn_blocking(work).await?
-}
-
-/// Work at once.
-const AT_ONCE: usize = 8;
 /// Messages on their way at once. The next one is sent when an older one has come to every device that is
 /// online, so that times tell of the way and not of a queue.
 const IN_FLIGHT: usize = 4;
